@@ -27,12 +27,14 @@ type AttemptStore interface {
 type Pruner interface {
 	// Prune removes at most limit rows that are dead since before before:
 	// sessions that were revoked or ran out, one-time tokens, attempts, and
-	// invites that ran out. It returns how many; fewer than limit means that
-	// nothing is left to do. It never removes a live row, whatever runs beside it.
+	// invites that ran out, whatever their status. What died at the very moment
+	// before is kept. It returns how many; fewer than limit means that nothing is
+	// left to do. It never removes a live row, whatever runs beside it.
 	Prune(ctx context.Context, before time.Time, limit int) (int, error)
 
 	// WipeSealed empties Session.Sealed of at most limit sessions last rotated
-	// before before, and returns how many it emptied.
+	// before before, and returns how many it emptied: sessions whose Sealed was
+	// empty already do not count.
 	WipeSealed(ctx context.Context, before time.Time, limit int) (int, error)
 }
 

@@ -35,10 +35,10 @@ func (e *AuditEntry) MarkWritten() { e.written = true }
 
 // AuditQuery selects entries for a list.
 type AuditQuery struct {
-	UserID string // whom it was done to; anyone if empty
-	Kind   string // any if empty
-	Since  time.Time
-	After  Cursor // of Time
+	UserID string    // whom it was done to; anyone if empty
+	Kind   string    // any if empty
+	Since  time.Time // none with a Time before it; all if zero
+	After  Cursor    // of Time
 	Limit  int
 }
 
@@ -51,9 +51,11 @@ type AuditHead struct {
 
 // AuditStore keeps the audit trail.
 type AuditStore interface {
-	// AppendAudit writes the entries, all or none, and moves the heads of their
-	// chains. It returns ErrConflict if an entry's ID, or its Chain and Seq
-	// together, are taken.
+	// AppendAudit writes the entries, all or none, calls MarkWritten on each, and
+	// moves the heads of their chains: the head of a chain is its entry with the
+	// highest Seq. It returns ErrConflict if an entry's ID, or its Chain and Seq
+	// together, are taken. It writes what it is handed, not what its context
+	// carries.
 	AppendAudit(ctx context.Context, entries ...*AuditEntry) error
 
 	// ListAudit returns entries by Time, newest first, equal times by ID, highest
@@ -73,8 +75,11 @@ type auditKey struct{}
 // WithAudit returns a context that carries e. The first changing method that is
 // called with it writes e in the same atomic step as its change, as AppendAudit
 // would, and calls [AuditEntry.MarkWritten] if the step succeeds: both happen or
-// neither does. A store that keeps no audit trail ignores it. An entry that is
-// already marked is not written again.
+// neither does. So a method that returns nil has written e, even if there was
+// nothing left to change, and one that returns an error has not; ErrConflict may
+// then mean that the entry's place is taken. A store that keeps no audit trail
+// ignores it. An entry that is already marked is not written again. Rotate and
+// the methods of [Pruner] and [Migrator] write no entry.
 func WithAudit(ctx context.Context, e *AuditEntry) context.Context {
 	return context.WithValue(ctx, auditKey{}, e)
 }

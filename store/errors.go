@@ -3,8 +3,9 @@ package store
 import "errors"
 
 // Implementations return these, alone or wrapped. Each of them means that
-// nothing was changed. Any other error means the operation could not be carried
-// out, and says nothing about the data.
+// nothing was changed; the one exception is TakeOneTime, which removes a token
+// and returns ErrExpired. Any other error means the operation could not be
+// carried out, and says nothing about the data.
 var (
 	// ErrNotFound: no such row, or none any more.
 	ErrNotFound = errors.New("store: not found")

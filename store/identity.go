@@ -22,7 +22,7 @@ type IdentityStore interface {
 	// IdentityBySubject returns the identity or ErrNotFound.
 	IdentityBySubject(ctx context.Context, provider, subject string) (*Identity, error)
 
-	// ListIdentities returns the user's identities by Provider.
+	// ListIdentities returns the user's identities by Provider, byte by byte.
 	ListIdentities(ctx context.Context, userID string) ([]*Identity, error)
 
 	// AddIdentity returns ErrConflict if the subject is linked already, to anyone,
@@ -36,6 +36,6 @@ type IdentityStore interface {
 
 	// CreateUserWithIdentity creates the user as CreateUser does and links id to
 	// them (id.UserID is set), both or neither. It returns ErrConflict as either
-	// would.
+	// would. On any error u and id are as they were.
 	CreateUserWithIdentity(ctx context.Context, u *User, id *Identity) error
 }

@@ -39,8 +39,9 @@ func (i *Invite) Open(now time.Time) bool {
 // accepting an invite makes a member.
 type InviteStore interface {
 	// CreateInvite writes a pending invite. It returns ErrConflict if one to the
-	// same address in the same organization is Open at i.CreatedAt; one that has
-	// expired is replaced. ErrNotFound if there is no such organization.
+	// same address in the same organization is Open at i.CreatedAt; a pending one
+	// that has expired by then is removed in the same step. ErrConflict, too, if
+	// the ID or i.Hash is taken, and ErrNotFound if there is no such organization.
 	CreateInvite(ctx context.Context, i *Invite) error
 
 	// InviteByID and InviteByHash return the invite, open or not, or ErrNotFound.
@@ -57,7 +58,8 @@ type InviteStore interface {
 
 	// RenewInvite gives a pending invite, expired or not, another token and
 	// expiry. The old token is dead. It returns ErrNotFound if there is no such
-	// pending invite in the organization.
+	// pending invite in the organization, and ErrConflict if another invite has
+	// the hash.
 	RenewInvite(ctx context.Context, orgID, id string, hash []byte, expiresAt time.Time) error
 
 	// CloseInvite moves a pending invite, expired or not, to declined or revoked.
@@ -69,8 +71,9 @@ type InviteStore interface {
 	// check the invite, the organization, and the inviter's place in it (nil if
 	// they have none any more); an error from check is returned as it is. It
 	// returns ErrNotFound if the invite is not there or not pending or the
-	// organization is gone, ErrExpired if it is past its time, and ErrConflict if
-	// the user is a member already. check must be a pure function.
+	// organization is deleted or gone, ErrExpired if the invite is past its time,
+	// and ErrConflict if the user is a member already. check must be a pure
+	// function: it may run more than once, and the last run decides.
 	AcceptInvite(ctx context.Context, id, userID string, now time.Time,
 		check func(i *Invite, o *Org, inviter *Member) error) error
 }

@@ -30,7 +30,8 @@ type OneTimeToken struct {
 // OneTimeStore keeps one-time tokens.
 type OneTimeStore interface {
 	// PutOneTime writes t, and removes any other token of the same user and
-	// purpose in the same step.
+	// purpose in the same step. It returns ErrConflict if a token of another user
+	// or purpose has t.Hash.
 	PutOneTime(ctx context.Context, t *OneTimeToken) error
 
 	// TakeOneTime removes and returns the token with that purpose and hash in one

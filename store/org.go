@@ -71,16 +71,17 @@ type OrgQuery struct {
 type OrgStore interface {
 	// CreateOrg writes the organization and its first owner, both or neither, and
 	// sets o.Version. It returns ErrConflict if an organization that is not
-	// deleted has o.Slug, or the ID is taken.
+	// deleted has o.Slug, or the ID is taken. On any error o is as it was.
 	CreateOrg(ctx context.Context, o *Org, owner *Member) error
 
 	// OrgByID returns the organization, deleted or not, or ErrNotFound.
 	OrgByID(ctx context.Context, id string) (*Org, error)
 
 	// UpdateOrg writes all fields of o but ID and CreatedAt, if the stored Version
-	// still equals o.Version, otherwise it returns ErrStale. It returns
-	// ErrConflict if o is not deleted and another organization that is not
-	// deleted has o.Slug. On success o.Version is the new one.
+	// still equals o.Version; otherwise, and if the organization is gone, it
+	// returns ErrStale. It returns ErrConflict if o is not deleted and another
+	// organization that is not deleted has o.Slug. On success o.Version is the new
+	// one; on any error o is as it was.
 	UpdateOrg(ctx context.Context, o *Org) error
 
 	// DeleteOrg removes the organization, its members and its invites. One that
@@ -105,13 +106,14 @@ type OrgStore interface {
 	ListMembers(ctx context.Context, orgID string, after Cursor, limit int) ([]*Member, error)
 
 	// UpdateMembers changes members of one organization in one atomic step. It
-	// hands change the organization and those of the named users who are members,
-	// by user ID; change may set, add and remove entries of those users in the
-	// map, and nothing else. What it leaves is written, unless change returns an
-	// error, which is returned as it is, or no owner would remain, which is
-	// ErrLastOwner. ErrNotFound if there is no such organization. No two changes
-	// of one organization start from the same members and both hold. change must
-	// be a pure function: it may run more than once, and the last run decides.
+	// hands change the organization, deleted or not, and those of the named users
+	// who are members, by user ID; change may set, add and remove entries of those
+	// users in the map, and nothing else. What it leaves is written, unless change
+	// returns an error, which is returned as it is, or no owner would remain,
+	// which is ErrLastOwner. ErrNotFound if there is no such organization. No two
+	// changes of one organization start from the same members and both hold.
+	// change must be a pure function: it may run more than once, and the last run
+	// decides.
 	UpdateMembers(ctx context.Context, orgID string, userIDs []string,
 		change func(o *Org, members map[string]*Member) error) error
 }

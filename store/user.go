@@ -57,7 +57,8 @@ type UserStore interface {
 
 	// DeleteUser removes the user and all that the same store keeps of them:
 	// sessions, one-time tokens, identities, memberships, and organizations that
-	// this leaves without an owner. A user who is not there is no error.
+	// this leaves without an owner, as DeleteOrg would. The audit trail stays. A
+	// user who is not there is no error.
 	DeleteUser(ctx context.Context, id string) error
 }
 
