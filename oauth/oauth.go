@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 )
 
 // Provider is one place where people may hold an account. Implementations are
@@ -141,4 +142,9 @@ func validName(s string) bool {
 		}
 	}
 	return true
+}
+
+// hasCredentials: blank is what an unset environment variable leaves.
+func hasCredentials(id, secret string) bool {
+	return strings.TrimSpace(id) != "" && strings.TrimSpace(secret) != ""
 }
