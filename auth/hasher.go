@@ -83,7 +83,7 @@ func Bcrypt(cost int) (Hasher, error) {
 	if cost < MinBcryptCost || cost > MaxBcryptCost {
 		return nil, fmt.Errorf("%w, not %d", errBcryptCost, cost)
 	}
-	return &bcryptHasher{cost: cost}, nil
+	return newBcrypt(cost), nil
 }
 
 // InsecureBcrypt is [Bcrypt] for tests, where a cost as low as 4 (1 ms) keeps a
@@ -93,10 +93,17 @@ func InsecureBcrypt(cost int) Hasher {
 	if cost < bcrypt.MinCost || cost > MaxBcryptCost {
 		panic(fmt.Sprintf("auth: InsecureBcrypt(%d): cost must be %d to %d", cost, bcrypt.MinCost, MaxBcryptCost))
 	}
-	return &bcryptHasher{cost: cost}
+	return newBcrypt(cost)
 }
 
-type bcryptHasher struct{ cost int }
+type bcryptHasher struct {
+	cost    int
+	compare func(hash, password []byte) error // of package bcrypt; tests count the rounds
+}
+
+func newBcrypt(cost int) *bcryptHasher {
+	return &bcryptHasher{cost: cost, compare: bcrypt.CompareHashAndPassword}
+}
 
 // Hash implements [Hasher]. It refuses the empty password, NUL, which bcrypt
 // confuses with the end of the password, and more than 1024 bytes.
@@ -121,7 +128,7 @@ func (b *bcryptHasher) Compare(hash, password string) error {
 	if !ok {
 		return errUnusableHash
 	}
-	if !h.matches(password) {
+	if !b.matches(h, password) {
 		return errMismatch
 	}
 	return nil
@@ -142,16 +149,36 @@ func (b *bcryptHasher) NeedsRehash(hash string) bool {
 func (b *bcryptHasher) verify(hash, password string) bool {
 	h, ok := parseHash(hash)
 	if !ok {
-		burn(b.cost)
+		b.burn(b.cost)
 		return false
 	}
-	if h.matches(password) {
+	if b.matches(h, password) {
 		return true
 	}
 	for c := h.cost; c < b.cost; c++ {
-		burn(c)
+		b.burn(c)
 	}
 	return false
+}
+
+// matches reports whether h was made from password. It takes 2^h.cost rounds
+// whatever the answer.
+func (b *bcryptHasher) matches(h storedHash, password string) bool {
+	if !hashable(password) {
+		b.burn(h.cost)
+		return false
+	}
+	input, long := bcryptInput(password)
+	if long != h.long {
+		b.burn(h.cost)
+		return false
+	}
+	return b.compare([]byte(h.bcrypt), input) == nil
+}
+
+// burn does the work of one compare at cost and forgets the outcome.
+func (b *bcryptHasher) burn(cost int) {
+	_ = b.compare([]byte(dummyHash(cost)), []byte(dummyPassword))
 }
 
 // bcryptInput is the one place that knows the limit of bcrypt: what it is given
@@ -179,20 +206,6 @@ type storedHash struct {
 	bcrypt string // without the tag
 	cost   int
 	long   bool
-}
-
-// matches reports whether h was made from password. It takes 2^h.cost rounds
-// whatever the answer.
-func (h storedHash) matches(password string) bool {
-	input, long := []byte(nil), false
-	if hashable(password) {
-		input, long = bcryptInput(password)
-	}
-	if input == nil || long != h.long {
-		burn(h.cost)
-		return false
-	}
-	return bcrypt.CompareHashAndPassword([]byte(h.bcrypt), input) == nil
 }
 
 // parseHash accepts the hashes that this package makes or lets in from an
@@ -223,11 +236,6 @@ func parseHash(s string) (h storedHash, ok bool) {
 		}
 	}
 	return storedHash{bcrypt: s, cost: cost, long: long}, true
-}
-
-// burn does the work of one compare at cost and forgets the outcome.
-func burn(cost int) {
-	_ = bcrypt.CompareHashAndPassword([]byte(dummyHash(cost)), []byte(dummyPassword))
 }
 
 const dummyPassword = "dummy"
