@@ -90,10 +90,18 @@ func named(provider string, err error) error {
 	}
 	e := unavailable("", "unexpected error")
 	e.Provider = provider
-	for _, c := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, c) {
-			e.ctxErr = c
-		}
-	}
+	e.ctxErr = contextError(err)
 	return e
+}
+
+// contextError is what err says about the end of a context, without the rest of
+// err.
+func contextError(err error) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return context.Canceled
+	case errors.Is(err, context.DeadlineExceeded):
+		return context.DeadlineExceeded
+	}
+	return nil
 }

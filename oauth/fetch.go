@@ -174,12 +174,13 @@ func transportError(step string, err error) error {
 		return rejected(step, "the answer is too large")
 	}
 	e := unavailable(step, "the connection failed")
-	switch {
-	case errors.Is(err, context.Canceled):
-		e.ctxErr, e.Reason = context.Canceled, "canceled by the caller"
+	e.ctxErr = contextError(err)
+	switch e.ctxErr {
+	case context.Canceled:
+		e.Reason = "canceled by the caller"
 		return e
-	case errors.Is(err, context.DeadlineExceeded):
-		e.ctxErr, e.Reason = context.DeadlineExceeded, "timed out"
+	case context.DeadlineExceeded:
+		e.Reason = "timed out"
 		return e
 	}
 	if d, ok := errors.AsType[*net.DNSError](err); ok {

@@ -234,8 +234,10 @@ func gitHubID(raw json.RawMessage) (string, bool) {
 	if err != nil || n <= 0 {
 		return "", false
 	}
-	s := strconv.FormatInt(n, 10)
-	return s, s == string(raw)
+	if s := strconv.FormatInt(n, 10); s == string(raw) {
+		return s, true
+	}
+	return "", false
 }
 
 // gitHubEmail picks the primary address if it is verified. A list with two

@@ -105,7 +105,8 @@ func (r idTokenRules) startHolds(m members, name string, required bool) bool {
 // access token (RFC 9068). That the algorithm fits the issuer's key is decided
 // where the key is.
 func tokenAlgorithm(jwt string) (string, error) {
-	if jwt == "" || len(jwt) > maxSecret || strings.Count(jwt, ".") != 2 {
+	// Go's base64 skips line breaks wherever they are, so look for them first.
+	if len(jwt) > maxSecret || !visibleASCII(jwt) || strings.Count(jwt, ".") != 2 {
 		return "", rejected(stepIDToken, "it is not a signed token")
 	}
 	encoded, _, _ := strings.Cut(jwt, ".")
