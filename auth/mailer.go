@@ -3,6 +3,8 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -102,21 +104,15 @@ type Message struct {
 }
 
 // String names the message without its link and bodies.
-func (m *Message) String() string {
-	if m == nil {
-		return "<nil>"
-	}
+func (m Message) String() string {
 	return "mail " + string(m.Kind) + " " + m.ID + " to " + maskEmail(m.To)
 }
 
-// GoString is String, so that %#v shows no more than %v.
-func (m *Message) GoString() string { return m.String() }
+// Format writes String whatever the verb, so that none shows more.
+func (m Message) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, m.String()) }
 
 // LogValue names the message without its link and bodies.
-func (m *Message) LogValue() slog.Value {
-	if m == nil {
-		return slog.StringValue("<nil>")
-	}
+func (m Message) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("kind", string(m.Kind)),
 		slog.String("id", m.ID),

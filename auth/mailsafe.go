@@ -67,7 +67,14 @@ func looksLikeLink(w string) bool {
 			}
 		}
 	}
-	return strings.ContainsAny(w, "/@?#") && breakDots(w, 1) != w
+	w = strings.TrimLeft(w, "/")
+	host := w
+	if i := strings.IndexAny(w, "/?#"); i >= 0 { // "curl/8.5.0" has its dots behind the slash
+		host = w[:i]
+	} else if !strings.Contains(w, "@") {
+		return false
+	}
+	return breakDots(host, 1) != host
 }
 
 // breakDomains replaces each dot that could belong to a domain name.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"io"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"time"
@@ -41,6 +43,15 @@ type Mail struct {
 	IP, UserAgent      string    // of who did it
 	At                 time.Time // when it happened; default now
 }
+
+// String says what kind of mail it is, and nothing else: Link is a secret.
+func (m Mail) String() string { return "mail " + string(m.Kind) }
+
+// Format writes String whatever the verb, so that none shows more.
+func (m Mail) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, m.String()) }
+
+// LogValue is String.
+func (m Mail) LogValue() slog.Value { return slog.StringValue(m.String()) }
 
 // MailData is what the templates of a mail see. All texts are safe to show;
 // texts that are not known are empty, so templates should leave out what they
