@@ -38,9 +38,10 @@ type CacheableKeySet interface {
 }
 
 // signatureSet is what the key sets of this package offer the Verifier: the
-// header is read once, and the payload is not copied.
+// header is read once, and the payload is not copied. c goes by value so that it
+// stays on the stack.
 type signatureSet interface {
-	check(ctx context.Context, c *compact) error
+	check(ctx context.Context, c compact) error
 }
 
 var (
@@ -122,13 +123,13 @@ func verifySignature(ctx context.Context, s signatureSet, jwt string) ([]byte, e
 	if err := c.readHeader(); err != nil {
 		return nil, err
 	}
-	if err := s.check(ctx, &c); err != nil {
+	if err := s.check(ctx, c); err != nil {
 		return nil, err
 	}
 	return decode(nil, c.payload)
 }
 
-func (k *Keyring) check(_ context.Context, c *compact) error {
+func (k *Keyring) check(_ context.Context, c compact) error {
 	if c.head.kid == "" {
 		return errNoKeyID
 	}
@@ -136,7 +137,7 @@ func (k *Keyring) check(_ context.Context, c *compact) error {
 	if !ok {
 		return errUnknownKey
 	}
-	return found.verify(c)
+	return found.verify(&c)
 }
 
 // Generation implements [CacheableKeySet].

@@ -83,7 +83,7 @@ func (k *RemoteKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, e
 	return verifySignature(ctx, k, jwt)
 }
 
-func (k *RemoteKeys) check(ctx context.Context, c *compact) error {
+func (k *RemoteKeys) check(ctx context.Context, c compact) error {
 	if k == nil {
 		return errUnconfigured
 	}
@@ -102,7 +102,7 @@ func (k *RemoteKeys) check(ctx context.Context, c *compact) error {
 	if err != nil {
 		return err
 	}
-	return found.verify(c)
+	return found.verify(&c)
 }
 
 // Generation implements [CacheableKeySet]. ok is false when the set is due to be

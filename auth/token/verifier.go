@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,7 +45,15 @@ type Verifier struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
-	cache cache
+	cache  cache
+	header atomic.Pointer[knownHeader]
+}
+
+// knownHeader is the header of the last genuine token. Nearly all tokens of an
+// issuer have the same one, so it need not be read again.
+type knownHeader struct {
+	segment string
+	head    head
 }
 
 // Verify returns the claims of an acceptable access token. Otherwise its error
@@ -106,18 +116,24 @@ func (v *Verifier) open(ctx context.Context, raw string) (*parsed, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.readHeader(); err != nil {
-		return nil, err
-	}
-	if c.head.others {
-		return nil, errHeaderMember
-	}
-	if c.head.typ != tokenType {
-		return nil, errType
+	known := v.header.Load()
+	if known != nil && known.segment == c.header {
+		c.head = known.head
+	} else {
+		known = nil
+		if err := c.readHeader(); err != nil {
+			return nil, err
+		}
+		if c.head.others {
+			return nil, errHeaderMember
+		}
+		if c.head.typ != tokenType {
+			return nil, errType
+		}
 	}
 	var payload string
 	if s, ok := v.Keys.(signatureSet); ok {
-		if err := s.check(ctx, &c); err != nil {
+		if err := s.check(ctx, c); err != nil {
 			return nil, err
 		}
 		payload, err = decodeString(c.payload)
@@ -128,6 +144,10 @@ func (v *Verifier) open(ctx context.Context, raw string) (*parsed, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if known == nil {
+		h := c.head // strings of its own: readHeader decoded them
+		v.header.Store(&knownHeader{strings.Clone(c.header), h})
 	}
 	p := &parsed{}
 	if err := p.parse(payload); err != nil {
