@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/aegis-auth/aegis/auth/token"
@@ -47,7 +48,7 @@ func get(h http.Handler, target, bearer string) {
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-	fmt.Println(target, w.Code, w.Header().Get("WWW-Authenticate"))
+	fmt.Println(strings.TrimSpace(fmt.Sprint(target, " ", w.Code, " ", w.Header().Get("WWW-Authenticate"))))
 }
 
 // Wrap routes by what they need. Each wrap authenticates by itself.
