@@ -29,11 +29,12 @@ func signature(tb testing.TB, k Key, signed string) []byte {
 	sum := sha256.Sum256([]byte(signed))
 	var sig []byte
 	var err error
-	switch private := k.k.private.(type) {
-	case nil:
+	if k.k.private == nil {
 		m := k.k.macs.Get().(*mac)
 		m.in = append(m.in[:0], signed...)
 		return append([]byte(nil), m.of()...)
+	}
+	switch private := k.k.private().(type) {
 	case *ecdsa.PrivateKey:
 		r, s, err := ecdsa.Sign(rand.Reader, private, sum[:])
 		if err != nil {

@@ -126,7 +126,7 @@ func signJWS(payload []byte, k *key) (string, error) {
 	if err := errors.Join(h.Set(jws.TypeKey, tokenType), h.Set(jws.KeyIDKey, k.id)); err != nil {
 		return "", fmt.Errorf("token: %w", err)
 	}
-	b, err := jws.Sign(payload, jws.WithKey(jwa.SignatureAlgorithm(k.alg), k.private, jws.WithProtectedHeaders(h)))
+	b, err := jws.Sign(payload, jws.WithKey(jwa.SignatureAlgorithm(k.alg), k.private(), jws.WithProtectedHeaders(h)))
 	if err != nil {
 		return "", fmt.Errorf("token: sign: %w", err)
 	}

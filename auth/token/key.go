@@ -35,12 +35,15 @@ const (
 // or marshalling it shows more than its ID and algorithm.
 type Key struct{ k *key }
 
+// key keeps its secret parts behind functions: fmt follows pointers of unexported
+// fields for verbs that make no sense, without asking the type, and prints what it
+// finds, but of a function only the address.
 type key struct {
 	id, alg string
-	header  string // the encoded header of tokens it signs
-	private crypto.Signer
-	public  crypto.PublicKey
-	macs    *sync.Pool // of *mac: HMAC only
+	header  string               // the encoded header of tokens it signs
+	public  crypto.PublicKey     // nil for HMAC
+	private func() crypto.Signer // nil for HMAC and for public keys
+	macs    *sync.Pool           // of *mac, nil except for HMAC
 }
 
 // HMAC returns a key that signs and verifies with HS256. The secret must be
@@ -83,7 +86,7 @@ func PrivateKey(s crypto.Signer) (Key, error) {
 	if !halvesMatch(s) {
 		return Key{}, errors.New("token: the private key does not belong to its public half")
 	}
-	pub.k.private = s
+	pub.k.private = func() crypto.Signer { return s }
 	return pub, nil
 }
 

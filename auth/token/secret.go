@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -71,10 +72,13 @@ func checkSecret(secret []byte) error {
 // looksPublic recognises keys as they are usually written: PEM, JWK, OpenSSH, DER.
 func looksPublic(secret []byte) bool {
 	s := bytes.TrimSpace(secret)
-	for _, prefix := range []string{"-----BEGIN", "{", "[", "ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"} {
+	for _, prefix := range []string{"-----BEGIN", "ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"} {
 		if bytes.HasPrefix(s, []byte(prefix)) {
 			return true
 		}
+	}
+	if json.Valid(s) {
+		return true
 	}
 	if _, err := x509.ParsePKIXPublicKey(secret); err == nil {
 		return true
