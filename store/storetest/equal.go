@@ -48,7 +48,7 @@ func (d *differ) compare(path string, got, want reflect.Value) {
 		return
 	}
 	switch got.Kind() {
-	case reflect.Pointer:
+	case reflect.Pointer, reflect.Interface:
 		if got.IsNil() || want.IsNil() {
 			if got.IsNil() != want.IsNil() {
 				d.add(path, got.Interface(), want.Interface())

@@ -135,3 +135,56 @@ func (t *probe) token(u *store.User, p store.Purpose) *store.OneTimeToken {
 	t.must(t.PutOneTime(t.ctx, tok), "PutOneTime")
 	return tok
 }
+
+// draftIdentity returns an account elsewhere that u may link.
+func (t *probe) draftIdentity(u *store.User, provider string) *store.Identity {
+	return &store.Identity{
+		UserID:    u.ID,
+		Provider:  provider,
+		Subject:   t.name("subject"),
+		Username:  "octo“cat”",
+		Email:     t.email(),
+		AvatarURL: "https://avatars.example.com/u/1?v=4&s=%20",
+		CreatedAt: start,
+	}
+}
+
+// identity links an account elsewhere to u.
+func (t *probe) identity(u *store.User, provider string) *store.Identity {
+	t.Helper()
+	id := t.draftIdentity(u, provider)
+	t.must(t.identities.AddIdentity(t.ctx, id), "AddIdentity")
+	return id
+}
+
+// draftEntry returns the first entry of a chain of its own.
+func (t *probe) draftEntry(edit ...func(*store.AuditEntry)) *store.AuditEntry {
+	e := &store.AuditEntry{
+		ID:        store.NewID(start),
+		Chain:     t.name("chain"),
+		Seq:       1,
+		MAC:       t.hash(),
+		Time:      start,
+		Kind:      "auth.role_changed",
+		ActorID:   t.name("actor"),
+		UserID:    t.name("user"),
+		OrgID:     t.name("org"),
+		SessionID: t.name("session"),
+		IP:        "192.0.2.1",
+		UserAgent: "Probe/1.0",
+		RequestID: t.name("request"),
+		Attrs:     map[string]string{"from": "user", "to": "admin", "": "“quoted”"},
+	}
+	for _, f := range edit {
+		f(e)
+	}
+	return e
+}
+
+// chain returns what the store has of a chain.
+func (t *probe) chain(name string) []*store.AuditEntry {
+	t.Helper()
+	list, err := t.audit.AuditChain(t.ctx, name, 0, 500)
+	t.must(err, "AuditChain")
+	return list
+}

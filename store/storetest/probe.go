@@ -49,7 +49,7 @@ type probe struct {
 }
 
 func newProbe(t tb, st store.Store) *probe {
-	p := &probe{tb: t, Store: st, ctx: t.Context(), tag: strings.ToLower(rand.Text()[:10])}
+	p := &probe{tb: t, Store: st, ctx: t.Context(), tag: "t" + strings.ToLower(rand.Text()[:10])}
 	p.principals, _ = st.(store.PrincipalStore)
 	p.lister, _ = st.(store.UserLister)
 	p.roles, _ = st.(store.RoleStore)

@@ -89,8 +89,21 @@ type testCase struct {
 func groups() []group {
 	return []group{
 		{"users", userCases()},
+		{"userlists", userListCases()},
+		{"roles", roleCases()},
 		{"sessions", sessionCases()},
 		{"onetime", oneTimeCases()},
+		{"identities", identityCases()},
+		{"attempts", attemptCases()},
+		{"orgs", orgCases()},
+		{"members", memberCases()},
+		{"invites", inviteCases()},
+		{"audit", auditCases()},
+		{"prune", pruneCases()},
+		{"lists", listCases()},
+		{"values", valueCases()},
+		{"copies", copyCases()},
+		{"steps", stepCases()},
 		{"races", raceCases()},
 	}
 }
