@@ -17,7 +17,7 @@ func (s *Server) metadata() map[string]any {
 		"response_types_supported":                       []string{"code"},
 		"subject_types_supported":                        []string{"public"},
 		"scopes_supported":                               []string{"openid", "email", "profile"},
-		"id_token_signing_alg_values_supported":          []string{algorithm(s.key)},
+		"id_token_signing_alg_values_supported":          []string{s.algorithm()},
 		"token_endpoint_auth_methods_supported":          []string{"client_secret_basic", "client_secret_post"},
 		"code_challenge_methods_supported":               []string{"S256"},
 		"authorization_response_iss_parameter_supported": !s.current().NoIssuerInCallback,
@@ -67,11 +67,22 @@ func (s *Server) discovery(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, doc)
 }
 
+func (s *Server) algorithm() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return algorithm(s.key)
+}
+
 func (s *Server) keySet() map[string]any {
 	s.mu.Lock()
-	key := s.key
-	s.mu.Unlock()
-	return map[string]any{"keys": []any{jwk(key, keyID)}}
+	defer s.mu.Unlock()
+	return map[string]any{"keys": []any{jwk(s.key, s.keyID)}}
+}
+
+func (s *Server) currentKeyID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keyID
 }
 
 func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
@@ -92,7 +103,7 @@ func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
 	case s.plays(JWKSEmpty):
 		set["keys"] = []any{}
 	case s.plays(JWKSSymmetric):
-		set["keys"] = []any{map[string]any{"kty": "oct", "kid": keyID, "use": "sig", "alg": "HS256", "k": b64(sharedSecret)}}
+		set["keys"] = []any{map[string]any{"kty": "oct", "kid": s.currentKeyID(), "use": "sig", "alg": "HS256", "k": b64(sharedSecret)}}
 	case s.plays(JWKSEncryptionKey):
 		key := set["keys"].([]any)[0].(map[string]any)
 		key["use"] = "enc"

@@ -17,13 +17,16 @@ import (
 	"math/big"
 )
 
-// keyID is the kid of the server's key.
-const keyID = "key-1"
-
 // sharedSecret is the one that JWKSSymmetric publishes.
 var sharedSecret = []byte("0123456789abcdef0123456789abcdef")
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// sameKey compares public halves, because Ed25519 keys are slices.
+func sameKey(a, b crypto.Signer) bool {
+	pub, ok := a.Public().(interface{ Equal(crypto.PublicKey) bool })
+	return ok && pub.Equal(b.Public())
+}
 
 // algorithm is the JWS algorithm of a key.
 func algorithm(k crypto.Signer) string {

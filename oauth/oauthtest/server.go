@@ -133,6 +133,7 @@ type Server struct {
 	codes    map[string]*grant
 	tokens   map[string]*grant
 	key      crypto.Signer
+	keyID    string        // its kid
 	foreign  crypto.Signer // of somebody else
 }
 
@@ -146,6 +147,7 @@ func NewServer(tb testing.TB, s Script) *Server {
 		codes:    make(map[string]*grant),
 		tokens:   make(map[string]*grant),
 		key:      s.Key,
+		keyID:    "key-" + rand.Text(),
 		foreign:  newKey(tb),
 	}
 	if srv.key == nil {
@@ -213,14 +215,15 @@ func (s *Server) Play(bs ...Behavior) {
 	s.playing = slices.Clone(bs)
 }
 
-// Rewrite changes the script between requests.
+// Rewrite changes the script between requests. A new Key gets a new key ID, as
+// when an issuer replaces its key.
 func (s *Server) Rewrite(change func(*Script)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.script.Handlers = maps.Clone(s.script.Handlers) // a running request may have the old one
 	change(&s.script)
-	if s.script.Key != nil {
-		s.key = s.script.Key
+	if s.script.Key != nil && !sameKey(s.script.Key, s.key) {
+		s.key, s.keyID = s.script.Key, "key-"+rand.Text()
 	}
 }
 

@@ -118,7 +118,7 @@ func (s *Server) spoilToken(w http.ResponseWriter, r *http.Request, answer map[s
 func (s *Server) idToken(g *grant) (string, error) {
 	sc := s.current()
 	s.mu.Lock()
-	key, foreign := s.key, s.foreign
+	key, keyID, foreign := s.key, s.keyID, s.foreign
 	s.mu.Unlock()
 	alg := algorithm(key)
 
@@ -147,7 +147,7 @@ func (s *Server) idToken(g *grant) (string, error) {
 	header := map[string]any{"alg": alg, "kid": keyID, "typ": "JWT"}
 	switch {
 	case s.plays(UnknownKey):
-		header["kid"] = "key-2"
+		header["kid"] = "key-nobody-has"
 		key = foreign
 	case s.plays(ForeignKey):
 		key = foreign
