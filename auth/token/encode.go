@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -175,7 +176,19 @@ func (w *writer) orgs(orgs map[string]string) {
 	w.b = append(w.b, '}')
 }
 
+// registered are the claims that have a field of their own.
+var registered = []string{
+	"iss", "aud", "sub", "sid", "jti", "iat", "exp", "nbf", "ep", "auth_time", "amr", "role", "permissions", "orgs",
+}
+
 func (w *writer) any(name string, v any) {
+	for _, r := range registered {
+		if strings.EqualFold(name, r) {
+			// Even if the token does not carry r: a reader that ignores case would
+			// take it for r, with any value.
+			w.fail(fmt.Errorf("%q stands for a field of Claims", r))
+		}
+	}
 	value, err := json.Marshal(v)
 	w.fail(err)
 	w.name(name)
