@@ -1,0 +1,19 @@
+package sqltest_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/aegis-auth/aegis/store"
+	"github.com/aegis-auth/aegis/store/sqlstore"
+	"github.com/aegis-auth/aegis/store/sqlstore/sqltest"
+	"github.com/aegis-auth/aegis/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(sqltest.Main(m)) }
+
+func TestConformance(t *testing.T) {
+	sqltest.Each(t, func(t *testing.T, e *sqltest.Engine) {
+		storetest.Run(t, func(t *testing.T) store.Store { return e.Open(t, sqlstore.Config{}) })
+	})
+}
