@@ -188,9 +188,9 @@ func (s *Service) prove(ctx context.Context, email string, u *store.User, passwo
 	}
 	subject.device = s.marks.verify(d.Mark, subject.userID, s.now())
 	if !s.cfg.Limits.InsecureOff {
-		place, err := s.lockout.reserve(ctx, subject, s.now())
-		if err != nil {
-			return false, false, unavailable("count sign-in", err)
+		place, uncounted := s.lockout.reserve(ctx, subject, s.now())
+		if uncounted != nil {
+			return false, false, unavailable("count sign-in", uncounted)
 		}
 		usable = usable && place.allowed
 		defer func() { s.settleAttempt(ctx, place, u, ok, err) }()
