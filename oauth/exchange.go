@@ -25,12 +25,15 @@ const (
 	stepExchange = "exchange code"
 )
 
-// checkFlow refuses flows that would be guessable. [NewFlow] makes 43
-// characters, which RFC 7636, section 4.1 asks for as the least.
-func checkFlow(step string, f *Flow, wantNonce bool) error {
+// checkFlow refuses flows of other providers, whose code must not be sent to
+// this one, and flows that would be guessable. [NewFlow] makes 43 characters,
+// which RFC 7636, section 4.1 asks for as the least.
+func checkFlow(step, provider string, f *Flow, wantNonce bool) error {
 	switch {
 	case f == nil:
 		return rejected(step, "no flow")
+	case f.Provider != provider:
+		return rejected(step, "the flow was begun with another provider")
 	case len(f.State) < 43, len(f.Verifier) < 43, wantNonce && len(f.Nonce) < 43:
 		return rejected(step, "state, verifier or nonce of the flow is missing or short")
 	case f.RedirectURL == "":

@@ -103,8 +103,13 @@ func TestNothingPrintsSecrets(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&log, nil))
 	logger.Info("x", "flow", f, "value", *f, "identity", id, "none", (*oauth.Identity)(nil))
-	text := log.String() + fmt.Sprintf("%v %+v %#v %s %v %#v", f, f, f, f, *f, *f)
-	for _, secret := range []string{f.State, f.Verifier, f.Nonce, "ada@example.com", "Lovelace", "secret\":1"} {
+	text := fmt.Sprintf("%v %+v %#v %s %v %#v", f, f, f, f, *f, *f)
+	for _, p := range []oauth.Provider{oauth.GitHub("id", "hidden"), oauth.Google("id", "hidden")} {
+		logger.Info("x", "provider", p)
+		text += fmt.Sprintf("%v %+v %#v %s %v", p, p, p, p, struct{ P []oauth.Provider }{[]oauth.Provider{p}})
+	}
+	text += log.String()
+	for _, secret := range []string{"hidden", f.State, f.Verifier, f.Nonce, "ada@example.com", "Lovelace", "secret\":1"} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%q was printed: %s", secret, text)
 		}

@@ -1,10 +1,12 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -27,6 +29,12 @@ const GitHubBaseURL = "https://github.com"
 // the profile is anything the person typed. GitHub's no-reply addresses take no
 // mail from others and are left out.
 type GitHubProvider struct {
+	// ID is the provider's name in routes and rows, see [Provider]. Default
+	// "github". A second GitHub beside the first needs another one.
+	ID string
+	// Label is its name for people. Default "GitHub".
+	Label string
+
 	ClientID     string
 	ClientSecret string
 
@@ -64,19 +72,28 @@ func GitHub(clientID, clientSecret string) *GitHubProvider {
 	return &GitHubProvider{ClientID: clientID, ClientSecret: clientSecret}
 }
 
-// Name is "github".
-func (p *GitHubProvider) Name() string { return "github" }
+// Name is the ID, or "github".
+func (p *GitHubProvider) Name() string { return cmp.Or(p.ID, "github") }
 
-// DisplayName is "GitHub".
-func (p *GitHubProvider) DisplayName() string { return "GitHub" }
+// DisplayName is the label, or "GitHub".
+func (p *GitHubProvider) DisplayName() string { return cmp.Or(p.Label, "GitHub") }
 
 // Configured reports whether there are a client ID and a secret.
 func (p *GitHubProvider) Configured() bool { return hasCredentials(p.ClientID, p.ClientSecret) }
 
+// String names the provider and keeps the secret.
+func (p *GitHubProvider) String() string { return describeProvider(p) }
+
+// GoString is [GitHubProvider.String].
+func (p *GitHubProvider) GoString() string { return describeProvider(p) }
+
+// LogValue is [GitHubProvider.String].
+func (p *GitHubProvider) LogValue() slog.Value { return slog.StringValue(describeProvider(p)) }
+
 // Validate reports a BaseURL that cannot work.
 func (p *GitHubProvider) Validate() error {
 	if _, err := p.base(); err != nil {
-		return fmt.Errorf("oauth: github: BaseURL %q: give an https address without query, for example %q", p.BaseURL, GitHubBaseURL)
+		return fmt.Errorf("oauth: %s: BaseURL %q: give an https address without query, for example %q", p.Name(), p.BaseURL, GitHubBaseURL)
 	}
 	return nil
 }
@@ -102,10 +119,7 @@ func (p *GitHubProvider) identify(ctx context.Context, f *Flow, cb Callback) (*I
 	if err != nil {
 		return nil, err
 	}
-	issuer := p.Issuer
-	if issuer == "" {
-		issuer = base.JoinPath("login/oauth").String()
-	}
+	issuer := cmp.Or(p.Issuer, base.JoinPath("login/oauth").String())
 	if err := checkCallback(cb, issuer, false); err != nil {
 		return nil, err
 	}
@@ -167,7 +181,7 @@ func (p *GitHubProvider) config(step string, f *Flow) (*oauth2.Config, *url.URL,
 	if err != nil || !p.Configured() {
 		return nil, nil, notConfigured(step, "credentials or base address missing")
 	}
-	if err := checkFlow(step, f, false); err != nil {
+	if err := checkFlow(step, p.Name(), f, false); err != nil {
 		return nil, nil, err
 	}
 	return &oauth2.Config{

@@ -32,8 +32,8 @@ type Provider interface {
 
 	// Identify turns what came back from the browser into an identity. The
 	// caller has compared the state before. It sends the code to the
-	// provider at most once, and not at all when cb can be refused without
-	// asking. Errors wrap [ErrUnavailable], [ErrRejected] or
+	// provider at most once, and not at all when f was begun with another
+	// provider or cb can be refused without asking. Errors wrap [ErrUnavailable], [ErrRejected] or
 	// [ErrNotConfigured], and their text is safe to log.
 	Identify(ctx context.Context, f *Flow, cb Callback) (*Identity, error)
 }
@@ -147,4 +147,10 @@ func validName(s string) bool {
 // hasCredentials: blank is what an unset environment variable leaves.
 func hasCredentials(id, secret string) bool {
 	return strings.TrimSpace(id) != "" && strings.TrimSpace(secret) != ""
+}
+
+// describeProvider is what a provider prints as: it holds a secret, and settings
+// are printed more often than one thinks.
+func describeProvider(p Provider) string {
+	return "oauth provider " + p.Name() + " [secret withheld]"
 }

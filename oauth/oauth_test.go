@@ -25,10 +25,11 @@ func TestOptionalMethodsAreOptional(t *testing.T) {
 			oauth.Configured(p), oauth.DisplayName(p), oauth.Validate(p))
 	}
 	for p, want := range map[oauth.Provider]string{
-		oauth.GitHub("a", "b"):                         "GitHub",
-		oauth.Google("a", "b"):                         "Google",
-		&oauth.OIDC{ID: "work", Label: "Work account"}: "Work account",
-		&oauth.OIDC{ID: "work"}:                        "work",
+		oauth.GitHub("a", "b"):                                 "GitHub",
+		oauth.Google("a", "b"):                                 "Google",
+		&oauth.OIDC{ID: "work", Label: "Work account"}:         "Work account",
+		&oauth.GitHubProvider{ID: "ghes", Label: "Our GitHub"}: "Our GitHub",
+		&oauth.OIDC{ID: "work"}:                                "work",
 	} {
 		if got := oauth.DisplayName(p); got != want {
 			t.Errorf("DisplayName(%s) = %q, want %q", p.Name(), got, want)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -52,7 +53,9 @@ type OIDC struct {
 
 	// Issuer is the issuer's address, exactly as it calls itself, including
 	// or not including a slash at the end. It must be https; http is
-	// accepted for loopback addresses. Required.
+	// accepted for loopback addresses. Addresses that stand for many issuers
+	// at once, such as Microsoft's "common", are refused: name the tenant.
+	// Required.
 	Issuer string
 
 	ClientID     string
@@ -99,6 +102,15 @@ func (p *OIDC) DisplayName() string { return cmp.Or(p.Label, p.ID) }
 
 // Configured reports whether there are a client ID and a secret.
 func (p *OIDC) Configured() bool { return hasCredentials(p.ClientID, p.ClientSecret) }
+
+// String names the provider and keeps the secret.
+func (p *OIDC) String() string { return describeProvider(p) }
+
+// GoString is [OIDC.String].
+func (p *OIDC) GoString() string { return describeProvider(p) }
+
+// LogValue is [OIDC.String].
+func (p *OIDC) LogValue() slog.Value { return slog.StringValue(describeProvider(p)) }
 
 // Validate reports an issuer that cannot work.
 func (p *OIDC) Validate() error {
@@ -247,7 +259,7 @@ func (p *OIDC) config(ctx context.Context, step string, f *Flow) (*oauth2.Config
 	if p.Validate() != nil {
 		return nil, nil, notConfigured(step, "the issuer's address cannot be used")
 	}
-	if err := checkFlow(step, f, true); err != nil {
+	if err := checkFlow(step, p.ID, f, true); err != nil {
 		return nil, nil, err
 	}
 	p.once.Do(func() { p.client = bounded(p.Client) })

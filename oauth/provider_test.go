@@ -301,7 +301,7 @@ func TestBlankCredentialsAreNotConfigured(t *testing.T) {
 	}
 }
 
-func TestWeakFlowsAreRefused(t *testing.T) {
+func TestWeakAndForeignFlowsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, proto := range protocols {
 		srv := oauthtest.NewServer(t, oauthtest.Script{})
@@ -312,6 +312,8 @@ func TestWeakFlowsAreRefused(t *testing.T) {
 			"no verifier":    func(f *oauth.Flow) { f.Verifier = "" },
 			"short verifier": func(f *oauth.Flow) { f.Verifier = f.Verifier[:42] },
 			"no redirect":    func(f *oauth.Flow) { f.RedirectURL = "" },
+			"no provider":    func(f *oauth.Flow) { f.Provider = "" },
+			"mixed up":       func(f *oauth.Flow) { f.Provider = "another" },
 		} {
 			f := oauth.NewFlow(p.Name(), callbackURL, time.Now())
 			weaken(f)
