@@ -76,14 +76,14 @@ func scanOrg(r row) (*store.Org, error) {
 // orgDest is where the orgColumns of a row go.
 func orgDest(o *store.Org) []any {
 	return []any{&o.ID, &o.Name, &o.Slug, &o.Description, timeCol{&o.CreatedAt}, timeCol{&o.UpdatedAt},
-		timeCol{&o.DeletedAt}, &o.Version}
+		eventCol{&o.DeletedAt}, &o.Version}
 }
 
 // CreateOrg implements [store.OrgStore].
 func (t *OrgTable) CreateOrg(ctx context.Context, o *store.Org, owner *store.Member) error {
 	err := t.h.inTx(ctx, "create organization", func(ctx context.Context, c conn) error {
 		if err := c.insert(ctx, t.insert, o.ID, o.Name, o.Slug, o.Description, micros(o.CreatedAt),
-			micros(o.UpdatedAt), micros(o.DeletedAt), int64(1)); err != nil {
+			micros(o.UpdatedAt), orNever(o.DeletedAt), int64(1)); err != nil {
 			return err
 		}
 		return c.insert(ctx, t.addMember, o.ID, owner.UserID, string(owner.Role), micros(owner.JoinedAt))
@@ -109,7 +109,7 @@ func (t *OrgTable) OrgByID(ctx context.Context, id string) (o *store.Org, err er
 // UpdateOrg implements [store.OrgStore].
 func (t *OrgTable) UpdateOrg(ctx context.Context, o *store.Org) error {
 	err := t.h.write(ctx, "update organization", func(ctx context.Context, c conn) error {
-		n, err := c.exec(ctx, t.update, o.Name, o.Slug, o.Description, micros(o.UpdatedAt), micros(o.DeletedAt), o.ID, o.Version)
+		n, err := c.exec(ctx, t.update, o.Name, o.Slug, o.Description, micros(o.UpdatedAt), orNever(o.DeletedAt), o.ID, o.Version)
 		switch {
 		case err != nil && t.h.d.fault(err) == takenFault:
 			return store.ErrConflict

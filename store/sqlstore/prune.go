@@ -67,7 +67,7 @@ func (t *OrgTable) Prune(ctx context.Context, before time.Time, limit int) (int,
 // changeBatch runs one bounded statement made with Dialect.batch.
 func (h *handle) changeBatch(ctx context.Context, op string, s *stmt, before time.Time, limit int) (n int, err error) {
 	at := micros(before)
-	err = h.write(ctx, op, func(ctx context.Context, c conn) error {
+	err = h.writeAlone(ctx, op, func(ctx context.Context, c conn) error {
 		changed, err := c.exec(ctx, s, at, pageLimit(limit), at)
 		n = int(changed)
 		return err

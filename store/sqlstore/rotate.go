@@ -36,13 +36,8 @@ func (t *SessionTable) Rotate(ctx context.Context, r store.Rotation) (s *store.S
 	if !t.h.d.returning() {
 		exchange = t.readAndExchange
 	}
-	err = t.h.run(ctx, "rotate session", func(ctx context.Context) error {
-		release, err := t.h.takeTurn(ctx)
-		if err != nil {
-			return err
-		}
-		defer release()
-		s, swapped, err = exchange(ctx, t.h.onWriter(), r)
+	err = t.h.writeAlone(ctx, "rotate session", func(ctx context.Context, c conn) (err error) {
+		s, swapped, err = exchange(ctx, c, r)
 		return err
 	})
 	if err != nil {

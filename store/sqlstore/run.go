@@ -31,6 +31,11 @@ func (h *handle) write(ctx context.Context, op string, fn func(context.Context, 
 	if h.entry(ctx) != nil {
 		return h.inTx(ctx, op, fn)
 	}
+	return h.writeAlone(ctx, op, fn)
+}
+
+// writeAlone is write without the entry, for rotations and housekeeping.
+func (h *handle) writeAlone(ctx context.Context, op string, fn func(context.Context, conn) error) error {
 	return h.run(ctx, op, func(ctx context.Context) error {
 		release, err := h.takeTurn(ctx)
 		if err != nil {

@@ -14,41 +14,65 @@ import (
 	"github.com/aegis-auth/aegis/store"
 )
 
-// epochItself stands for 1970-01-01 00:00:00 UTC, since 0 stands for no time.
-const epochItself = math.MinInt64
+// micros is how a time is kept, on every engine alike: microseconds since
+// 1970-01-01 UTC. The zero Time is the year 1, and sorts as that.
+func micros(t time.Time) int64 { return t.UnixMicro() }
 
-// micros is how a time is kept: microseconds since 1970-01-01 UTC, on every
-// engine alike; 0 is the zero Time.
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	if us := t.UnixMicro(); us != 0 {
-		return us
-	}
-	return epochItself
-}
-
-// timeCol scans a time.
+// timeCol scans what micros made.
 type timeCol struct{ t *time.Time }
 
 func (c timeCol) Scan(v any) error {
-	us, ok := v.(int64)
-	if !ok {
-		var err error
-		if us, err = strconv.ParseInt(asText(v), 10, 64); err != nil {
-			return fmt.Errorf("time: %w", err)
-		}
+	us, err := asInt(v)
+	*c.t = time.UnixMicro(us).UTC()
+	return err
+}
+
+// never is the zero Time in a column for what may never happen: deleted_at,
+// revoked_at, last_login_at. It is what statements and indexes compare with.
+// epochItself stands for the moment that has the number 0 elsewhere.
+const (
+	never       = 0
+	epochItself = math.MinInt64
+)
+
+// orNever is micros for such a column.
+func orNever(t time.Time) int64 {
+	us := t.UnixMicro()
+	switch {
+	case t.IsZero():
+		return never
+	case us == 0:
+		return epochItself
 	}
+	return us
+}
+
+// eventCol scans what orNever made.
+type eventCol struct{ t *time.Time }
+
+func (c eventCol) Scan(v any) error {
+	us, err := asInt(v)
 	switch us {
-	case 0:
+	case never:
 		*c.t = time.Time{}
 	case epochItself:
 		*c.t = time.UnixMicro(0).UTC()
 	default:
 		*c.t = time.UnixMicro(us).UTC()
 	}
-	return nil
+	return err
+}
+
+// asInt returns an integer column, whichever of its forms the driver chose.
+func asInt(v any) (int64, error) {
+	if n, ok := v.(int64); ok {
+		return n, nil
+	}
+	n, err := strconv.ParseInt(asText(v), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("time: %w", err)
+	}
+	return n, nil
 }
 
 // asText returns a textual column, whichever of its two forms the driver chose.

@@ -68,7 +68,7 @@ func sessionDest(s *store.Session) []any {
 	return []any{
 		&s.ID, &s.UserID, &s.Method, &s.Generation, &s.Hash, &s.PrevHash, &s.Sealed, &s.Epoch, &s.UserAgent, &s.IP,
 		timeCol{&s.AuthTime}, timeCol{&s.CreatedAt}, timeCol{&s.RotatedAt}, timeCol{&s.ExpiresAt},
-		timeCol{&s.EndsAt}, timeCol{&s.RevokedAt},
+		timeCol{&s.EndsAt}, eventCol{&s.RevokedAt},
 	}
 }
 
@@ -77,7 +77,7 @@ func (t *SessionTable) CreateSession(ctx context.Context, s *store.Session) erro
 	return t.h.write(ctx, "create session", func(ctx context.Context, c conn) error {
 		return c.insert(ctx, t.insert, s.ID, s.UserID, s.Method, s.Generation, notNull(s.Hash), orNull(s.PrevHash),
 			orNull(s.Sealed), s.Epoch, s.UserAgent, s.IP, micros(s.AuthTime), micros(s.CreatedAt),
-			micros(s.RotatedAt), micros(s.ExpiresAt), micros(s.EndsAt), micros(s.RevokedAt))
+			micros(s.RotatedAt), micros(s.ExpiresAt), micros(s.EndsAt), orNever(s.RevokedAt))
 	})
 }
 
@@ -136,7 +136,7 @@ func (t *SessionTable) RevokeSession(ctx context.Context, id string, now time.Ti
 		if now.IsZero() {
 			return errNoTime
 		}
-		_, err := c.exec(ctx, t.revoke, micros(now), id)
+		_, err := c.exec(ctx, t.revoke, orNever(now), id)
 		return err
 	})
 }
@@ -147,7 +147,7 @@ func (t *SessionTable) RevokeSessions(ctx context.Context, userID, exceptID stri
 		if now.IsZero() {
 			return errNoTime
 		}
-		changed, err := c.exec(ctx, t.revokeAll, micros(now), userID, exceptID)
+		changed, err := c.exec(ctx, t.revokeAll, orNever(now), userID, exceptID)
 		n = int(changed)
 		return err
 	})

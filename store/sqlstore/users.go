@@ -68,7 +68,7 @@ func scanUser(r row) (*store.User, error) {
 func userDest(u *store.User) []any {
 	return []any{
 		&u.ID, &u.Email, &u.EmailVerified, &u.Name, &u.PasswordHash, &u.Role, &u.Disabled, &u.Epoch,
-		timeCol{&u.LastLoginAt}, timeCol{&u.CreatedAt}, timeCol{&u.UpdatedAt}, timeCol{&u.DeletedAt},
+		eventCol{&u.LastLoginAt}, timeCol{&u.CreatedAt}, timeCol{&u.UpdatedAt}, eventCol{&u.DeletedAt},
 		jsonCol[json.RawMessage]{&u.Metadata}, &u.Version,
 	}
 }
@@ -107,8 +107,8 @@ func (t *UserTable) create(ctx context.Context, c conn, row *store.User) error {
 		return err
 	}
 	if err := c.insert(ctx, t.insert, row.ID, row.Email, row.EmailVerified, row.Name, row.PasswordHash, row.Role,
-		row.Disabled, row.Epoch, micros(row.LastLoginAt), micros(row.CreatedAt), micros(row.UpdatedAt),
-		micros(row.DeletedAt), meta, row.Version); err != nil {
+		row.Disabled, row.Epoch, orNever(row.LastLoginAt), micros(row.CreatedAt), micros(row.UpdatedAt),
+		orNever(row.DeletedAt), meta, row.Version); err != nil {
 		return err
 	}
 	if t.h.created == nil {
@@ -160,7 +160,7 @@ func (t *UserTable) save(ctx context.Context, c conn, u *store.User) error {
 		return err
 	}
 	n, err := c.exec(ctx, t.update, u.Email, u.EmailVerified, u.Name, u.PasswordHash, u.Role, u.Disabled, u.Epoch,
-		micros(u.LastLoginAt), micros(u.UpdatedAt), micros(u.DeletedAt), meta, u.ID, u.Version)
+		orNever(u.LastLoginAt), micros(u.UpdatedAt), orNever(u.DeletedAt), meta, u.ID, u.Version)
 	switch {
 	case err != nil && t.h.d.fault(err) == takenFault:
 		return store.ErrConflict
@@ -239,7 +239,7 @@ func (t *UserTable) UpdateUserKeeping(ctx context.Context, u *store.User, role s
 
 // scanStanding reads what decides whether a user holds a role.
 func scanStanding(r row) (u store.User, err error) {
-	err = r.Scan(&u.Role, &u.Disabled, timeCol{&u.DeletedAt})
+	err = r.Scan(&u.Role, &u.Disabled, eventCol{&u.DeletedAt})
 	return u, err
 }
 

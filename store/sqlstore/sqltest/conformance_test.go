@@ -14,6 +14,7 @@ func TestMain(m *testing.M) { os.Exit(sqltest.Main(m)) }
 
 func TestConformance(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, e *sqltest.Engine) {
+		t.Parallel()
 		storetest.Run(t, func(t *testing.T) store.Store { return e.Open(t, sqlstore.Config{}) })
 	})
 }

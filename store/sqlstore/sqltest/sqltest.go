@@ -71,6 +71,7 @@ var engines = []*Engine{
 			u.Path = "/" + database
 			return u.String(), nil
 		},
+		tune: "ALTER DATABASE %s SET synchronous_commit = off", // of connections opened later
 		drop: "DROP DATABASE %s WITH (FORCE)",
 	}},
 	{Name: "mysql", Dialect: sqlstore.MySQL, Driver: "mysql", server: &server{
@@ -194,6 +195,7 @@ type server struct {
 	driver string
 	admin  string // where databases are created
 	drop   string // statement that drops one
+	tune   string // statement that spares a database the wait for the disk
 	within func(admin, database string) (string, error)
 
 	once     sync.Once
@@ -240,6 +242,11 @@ func (s *server) create() error {
 	}
 	s.db.SetMaxOpenConns(maxConns)
 	s.db.SetMaxIdleConns(maxConns)
+	if s.tune != "" {
+		if _, err := admin.Exec(fmt.Sprintf(s.tune, name)); err != nil {
+			return err
+		}
+	}
 	return s.db.Ping()
 }
 

@@ -1,6 +1,7 @@
 -- +goose Up
 -- Every auth_ in this file stands for the prefix of the tables.
--- Times are microseconds since 1970-01-01 UTC, and 0 is "never".
+-- Times are microseconds since 1970-01-01 UTC. In last_login_at, deleted_at and
+-- revoked_at, 0 is "never".
 -- Keys are VARBINARY: they are compared byte for byte, trailing spaces included.
 
 CREATE TABLE IF NOT EXISTS auth_users (

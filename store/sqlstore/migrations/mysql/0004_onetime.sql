@@ -4,7 +4,7 @@ CREATE TABLE IF NOT EXISTS auth_onetime (
 	user_id    VARBINARY(255) NOT NULL,
 	purpose    VARBINARY(255) NOT NULL,
 	hash       VARBINARY(255) NOT NULL,
-	email      VARBINARY(512) NOT NULL,
+	email      TEXT           NOT NULL,
 	epoch      BIGINT         NOT NULL,
 	created_at BIGINT         NOT NULL,
 	expires_at BIGINT         NOT NULL,

@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS auth_identities (
 	subject    VARBINARY(512) NOT NULL,
 	user_id    VARBINARY(255) NOT NULL,
 	username   TEXT           NOT NULL,
-	email      VARBINARY(512) NOT NULL,
+	email      TEXT           NOT NULL,
 	avatar_url TEXT           NOT NULL,
 	created_at BIGINT         NOT NULL,
 	PRIMARY KEY (provider, subject),

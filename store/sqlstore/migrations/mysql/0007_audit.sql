@@ -11,9 +11,9 @@ CREATE TABLE IF NOT EXISTS auth_audit (
 	user_id    VARBINARY(255) NOT NULL,
 	org_id     VARBINARY(255) NOT NULL,
 	session_id VARBINARY(255) NOT NULL,
-	ip         VARBINARY(255) NOT NULL,
+	ip         TEXT           NOT NULL,
 	user_agent TEXT           NOT NULL,
-	request_id VARBINARY(255) NOT NULL,
+	request_id TEXT           NOT NULL,
 	attrs      LONGTEXT       NOT NULL, -- a JSON object of strings
 	UNIQUE KEY auth_audit_chain (chain, seq),
 	KEY auth_audit_at (at, id),
