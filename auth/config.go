@@ -74,6 +74,9 @@ type Config struct {
 	// Links are where mails point. Default: the pages of package auth/pages at
 	// the root of BaseURL's host.
 	Links Links
+	// AfterSignIn is the local path where a sign-in with a provider ends if it did
+	// not come from elsewhere. Default "/app".
+	AfterSignIn string
 	// Registration says who may register. Default: everyone.
 	Registration Registration
 	// Roles maps each role to its permissions and brings the administration

@@ -56,6 +56,7 @@ func (c Config) withDefaults() Config {
 	c.Cookies.SameSite = cmp.Or(c.Cookies.SameSite, http.SameSiteLaxMode)
 	c.Passwords.MinLength = cmp.Or(c.Passwords.MinLength, minPasswordLength)
 	c.Limits = c.Limits.withDefaults()
+	c.AfterSignIn = cmp.Or(c.AfterSignIn, "/app")
 	if c.Roles != nil {
 		c.DefaultRole = cmp.Or(c.DefaultRole, RoleUser)
 	}
@@ -123,6 +124,9 @@ func (c *Config) check() error {
 		if canonical, err := CanonicalEmail(admin); err != nil || canonical != admin {
 			fault("Config.Admins: %q is not a lower-case e-mail address", admin)
 		}
+	}
+	if _, ok := localPath(c.AfterSignIn, &url.URL{Scheme: "https", Host: "example.com"}, "/auth"); !ok {
+		fault("Config.AfterSignIn must be a path on this site, such as /app, not %q", c.AfterSignIn)
 	}
 	for _, origin := range c.TrustedOrigins {
 		if err := http.NewCrossOriginProtection().AddTrustedOrigin(origin); err != nil {

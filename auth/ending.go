@@ -35,8 +35,8 @@ var endings = map[EventKind]ending{
 	UserDeactivated:  {sessions: true, tokens: everyPurpose},
 	UserDeleted:      {sessions: true, tokens: everyPurpose},
 	UserHardDeleted:  {sessions: true, tokens: everyPurpose},
-	IdentityLinked:   {tokens: []store.Purpose{store.PurposeChangeEmail}, mail: MailAccountLinked},
-	IdentityUnlinked: {tokens: []store.Purpose{store.PurposeChangeEmail}, mail: MailAccountUnlinked},
+	IdentityLinked:   {tokens: []store.Purpose{store.PurposeChangeEmail}}, // the mail names the provider
+	IdentityUnlinked: {tokens: []store.Purpose{store.PurposeChangeEmail}},
 	UserActivated:    {},
 	UserRestored:     {},
 	RoleChanged:      {},

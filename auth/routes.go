@@ -57,6 +57,13 @@ func (s *Service) Routes() []Route {
 	add("reauthenticate", "POST", "/reauthenticate", "user", ReauthenticateHandler(s))
 	add("config", "GET", "/config", "public", ConfigHandler(s))
 	add("jwks", "GET", "/jwks.json", "public", JWKSHandler(s))
+	if len(s.cfg.Providers) > 0 {
+		add("oauth.start", "GET", "/oauth/{provider}/start", "public", OAuthStartHandler(s))
+		add("oauth.link", "POST", "/oauth/{provider}/link", "fresh", OAuthLinkHandler(s))
+		add("oauth.callback", "GET", "/oauth/{provider}/callback", "public", OAuthCallbackHandler(s))
+		add("oauth.connections", "GET", "/oauth/connections", "user", ListConnectionsHandler(s))
+		add("oauth.disconnect", "DELETE", "/oauth/connections/{provider}", "user", DisconnectHandler(s))
+	}
 	if s.cfg.Roles != nil {
 		const admin = "role:admin"
 		add("users", "GET", "/users", "role:admin,moderator", ListUsersHandler(s))

@@ -33,6 +33,7 @@ type Service struct {
 	codec     refreshCodec
 	marks     deviceMarks
 	cursors   [][]byte // keys of list cursors
+	flows     flowCookies
 	passwords *passwords
 	shared    *limiter // between processes, if the store can
 	lockout   *lockout
@@ -74,9 +75,7 @@ func New(c Config) (*Service, error) {
 		liveCache:    liveCache{ttl: c.LiveCache},
 		problems:     problem.Writer{Logger: c.Logger},
 	}
-	if c.Cookies.Hardened {
-		s.secure = true // the prefixes demand it, and browsers allow it on loopback
-	}
+	s.secure = s.secure || c.Cookies.Hardened // the prefixes demand it, and browsers allow it on loopback
 	s.links = c.Links.withDefaults(s.origin.String())
 	if err := errors.Join(s.initKeys(), s.initMail(), s.initPasswords()); err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
@@ -92,6 +91,7 @@ func (s *Service) initKeys() error {
 	s.codec = refreshCodec{tagKeys: deriveKeys(secrets, labelRefreshTag)}
 	s.marks = deviceMarks{keys: deriveKeys(secrets, labelDevice)}
 	s.cursors = deriveKeys(secrets, labelCursor)
+	s.initFlows(secrets)
 	s.keys = s.cfg.Keys
 	if s.keys == nil {
 		keys := make([]token.Key, len(secrets))
