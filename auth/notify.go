@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"time"
 
 	"github.com/aegis-auth/aegis/auth/problem"
 	"github.com/aegis-auth/aegis/store"
@@ -77,6 +78,21 @@ func tokenLink(page, raw string) string {
 	q.Set("token", raw)
 	u.RawQuery = q.Encode()
 	return u.String()
+}
+
+// Flush waits until nothing waits to be mailed or written to the audit trail. It
+// is for tests, and for programs that end without serving.
+func (s *Service) Flush(ctx context.Context) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for s.queue.Len() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return s.trail.close(ctx)
 }
 
 // Close waits until mails and audit entries that wait are written, or ctx ends.
