@@ -13,23 +13,27 @@ import (
 const checkTimeout = 5 * time.Second
 
 // check asks the database for the settings on which the promises of package store
-// rest, and returns all that is wrong.
-func (h *handle) check() error {
+// rest, and returns all that is wrong. writers says that a transaction locks what
+// it reads by itself, or from its start.
+func (h *handle) check() (writers bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
-	var err error
+	writers = true
 	switch h.d {
 	case SQLite:
 		err = errors.Join(checkSQLite(ctx, h.db), checkSQLiteReader(ctx, h.db, h.reader))
+		if err == nil {
+			writers, err = beginsAsWriter(ctx, h.db)
+		}
 	case Postgres:
 		err = checkPostgres(ctx, h.db)
 	case MySQL:
 		err = checkMySQL(ctx, h.db)
 	}
 	if err != nil {
-		return fmt.Errorf("sqlstore: %w", err)
+		return false, fmt.Errorf("sqlstore: %w", err)
 	}
-	return nil
+	return writers, nil
 }
 
 const sqliteRemedy = "open it with sqlstore.Open, or with the data source name that sqlstore.SQLiteDSN gives"
@@ -112,6 +116,27 @@ func checkSQLiteReader(ctx context.Context, db, reader *sql.DB) error {
 		return fmt.Errorf("Config.Reader reads %q, but the store writes %q: open both on one file", b, a)
 	}
 	return nil
+}
+
+// beginsAsWriter reports whether BEGIN makes a transaction the one writer, as
+// _txlock=immediate does. SQLite has no setting to ask for; but it refuses to move
+// pages out of the log while the transaction that asks for it is the writer. A
+// database in memory has no log, and one connection.
+func beginsAsWriter(ctx context.Context, db *sql.DB) (bool, error) {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer tx.Rollback()
+	var busy, inLog, moved int
+	err = tx.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &inLog, &moved)
+	switch {
+	case err == nil:
+		return inLog < 0, nil
+	case SQLite.fault(err) == againFault:
+		return true, nil
+	}
+	return false, err
 }
 
 func checkPostgres(ctx context.Context, db *sql.DB) error {

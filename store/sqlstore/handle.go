@@ -48,14 +48,15 @@ func newHandle(db *sql.DB, c Config) (*handle, error) {
 	if c.Reader != nil {
 		h.reader = c.Reader
 	}
-	if err := h.check(); err != nil {
+	writers, err := h.check()
+	if err != nil {
 		return nil, err
 	}
-	if h.d == SQLite {
+	if h.d == SQLite && !writers {
 		h.lockFirst = h.stmt("UPDATE {role_guards} SET turns = turns WHERE role = '' AND turns < 0")
-		if db.Stats().MaxOpenConnections != 1 {
-			h.turn = make(chan struct{}, 1)
-		}
+	}
+	if h.d == SQLite && db.Stats().MaxOpenConnections != 1 {
+		h.turn = make(chan struct{}, 1)
 	}
 	return h, nil
 }

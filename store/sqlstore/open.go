@@ -47,9 +47,6 @@ func Open(driverName, dsn string, c Config) (*Store, error) {
 		return nil, errors.Join(err, p.close())
 	}
 	s.h.owned = p
-	if c.Dialect == SQLite && sharesTxlock(driverName) {
-		s.h.lockFirst = nil // _txlock does it
-	}
 	return s, nil
 }
 
@@ -65,9 +62,6 @@ func dialectOf(driverName string) Dialect {
 	}
 	return ""
 }
-
-// sharesTxlock reports whether the driver is one that is known to read _txlock.
-func sharesTxlock(driverName string) bool { return driverName == "sqlite" || driverName == "sqlite3" }
 
 // pools are the pools of one store.
 type pools struct {

@@ -34,6 +34,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/aegis-auth/aegis/store/sqlstore"
+	"github.com/aegis-auth/aegis/store/sqlstore/sqltest/faultdriver"
 )
 
 // The environment variables that say where the servers are, and that they have to
@@ -307,4 +308,32 @@ func (s *server) pooled(tb testing.TB, c sqlstore.Config) *sqlstore.Store {
 var Tables = []string{
 	"users", "claims", "role_guards", "sessions", "onetime", "identities", "attempts",
 	"audit", "audit_heads", "orgs", "members", "invites",
+}
+
+// OpenFaulty is Open through a driver whose calls f counts and disturbs. It is a
+// store of its own, with its own connections, and tables that are ready.
+func (e *Engine) OpenFaulty(tb testing.TB, f *faultdriver.Faults, c sqlstore.Config) *sqlstore.Store {
+	tb.Helper()
+	dsn := e.DSN(tb)
+	name := "faulty-" + strings.ToLower(rand.Text())
+	f.Register(name, e.Driver)
+	c.Dialect = e.Dialect
+	if e.server != nil {
+		c.Prefix = Prefix()
+		c.MaxConns = cmp.Or(c.MaxConns, 4)
+	}
+	s, err := sqlstore.Open(name, dsn, c)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		f.Clear()
+		f.Release()
+		s.Close()
+	})
+	if err := s.Migrate(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+	f.Reset()
+	return s
 }
