@@ -170,6 +170,8 @@ const (
 	TokenCut Behavior = "token/cut"
 	// TokenDropped: the connection is closed without an answer.
 	TokenDropped Behavior = "token/dropped"
+	// TokenNotHTTP: the answer is not HTTP, and quotes the request.
+	TokenNotHTTP Behavior = "token/not_http"
 	// TokenDuplicateMembers: access_token is there twice.
 	TokenDuplicateMembers Behavior = "token/duplicate_members"
 	// TokenTrailingData: a second document follows the first.

@@ -78,6 +78,7 @@ var behaviors = []traits{
 	{TokenTruncated, OIDC | GitHub, Refused},
 	{TokenCut, OIDC | GitHub, Refused},
 	{TokenDropped, OIDC | GitHub, Refused},
+	{TokenNotHTTP, OIDC | GitHub, Refused},
 	{TokenDuplicateMembers, OIDC | GitHub, Refused},
 	{TokenTrailingData, OIDC | GitHub, Refused},
 	{TokenControlCharacters, OIDC | GitHub, Refused},

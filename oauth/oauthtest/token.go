@@ -1,6 +1,7 @@
 package oauthtest
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -84,7 +85,10 @@ func (s *Server) spoilToken(w http.ResponseWriter, r *http.Request, answer map[s
 		s.writeSlow(w, r)
 		return
 	case s.plays(TokenDropped):
-		cut(w, nil)
+		cut(w, "")
+		return
+	case s.plays(TokenNotHTTP):
+		cut(w, "HTTP/1.1 "+r.PostForm.Encode()+"\r\n\r\n")
 		return
 	}
 	body := string(mustJSON(answer))
@@ -104,7 +108,7 @@ func (s *Server) spoilToken(w http.ResponseWriter, r *http.Request, answer map[s
 	case s.plays(TokenTruncated):
 		body = body[:len(body)/2]
 	case s.plays(TokenCut):
-		cut(w, []byte(body))
+		cut(w, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:len(body)/2]))
 		return
 	case s.plays(TokenDuplicateMembers):
 		body = strings.Replace(body, "{", `{"access_token":"somebody-elses",`, 1)
