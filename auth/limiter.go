@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/aegis-auth/aegis/middleware"
@@ -119,7 +120,7 @@ func (l *limiter) key(purpose string, parts ...string) string {
 func (l *limiter) buckets(purpose, subject string, rates ...Rate) []bucket {
 	bs := make([]bucket, 0, len(rates))
 	for _, r := range rates {
-		bs = append(bs, bucket{l.key(purpose, r.Per.String(), subject), r})
+		bs = append(bs, bucket{l.key(purpose, strconv.Itoa(r.Limit), r.Per.String(), subject), r})
 	}
 	return bs
 }
