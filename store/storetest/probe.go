@@ -19,7 +19,6 @@ type tb interface {
 	Context() context.Context
 	Errorf(format string, args ...any)
 	Fatalf(format string, args ...any)
-	Logf(format string, args ...any)
 }
 
 // A probe is what one case works with: a test, the store under test, and names
@@ -43,6 +42,8 @@ type probe struct {
 
 	ctx context.Context
 	tag string // in every name and address the case makes up
+
+	backwards bool // the order in which the last race was started
 
 	mu sync.Mutex // guards n
 	n  int
@@ -108,9 +109,15 @@ func (t *probe) refused(err, want error, what string, args ...any) {
 }
 
 // race calls f n times at once, from goroutines that are let go together, and
-// returns what they returned, by the number they were given.
-func race[R any](n int, f func(i int) R) []R {
+// returns what they returned, by the number they were given. Schedulers tend to
+// start the same goroutine first; every other race turns the order around.
+func race[R any](t *probe, n int, f func(i int) R) []R {
 	out := make([]R, n)
+	t.backwards = !t.backwards
+	number := func(i int) int { return i }
+	if t.backwards {
+		number = func(i int) int { return n - 1 - i }
+	}
 	var ready, done sync.WaitGroup
 	gate := make(chan struct{})
 	ready.Add(n)
@@ -118,7 +125,7 @@ func race[R any](n int, f func(i int) R) []R {
 		done.Go(func() {
 			ready.Done()
 			<-gate
-			out[i] = f(i)
+			out[number(i)] = f(number(i))
 		})
 	}
 	ready.Wait()

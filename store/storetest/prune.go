@@ -254,7 +254,7 @@ func migrateCases() []testCase {
 		}},
 		{proves: "Migrate may be called by many at once, beside other work", needs: migrator, run: func(t *probe) {
 			u := t.user()
-			for _, err := range race(8, func(i int) error {
+			for _, err := range race(t, 8, func(i int) error {
 				if i%2 == 0 {
 					return t.migrator.Migrate(t.ctx)
 				}

@@ -29,7 +29,7 @@ func sessionRaceCases() []testCase {
 					rs[i] = t.rotation(s)
 				}
 				won := -1
-				results := race(len(rs), func(i int) result {
+				results := race(t, len(rs), func(i int) result {
 					got, swapped, err := t.Rotate(t.ctx, rs[i])
 					return result{got, swapped, err}
 				})
@@ -77,7 +77,7 @@ func sessionRaceCases() []testCase {
 				for i := range all {
 					all[i] = t.draftSession(u, func(s *store.Session) { s.ID = id })
 				}
-				errs := race(len(all), func(i int) error { return t.CreateSession(t.ctx, all[i]) })
+				errs := race(t, len(all), func(i int) error { return t.CreateSession(t.ctx, all[i]) })
 				t.oneWinner(errs, store.ErrConflict, "CreateSession(one ID)")
 				for i, s := range all {
 					if errs[i] == nil {
@@ -93,7 +93,7 @@ func sessionRaceCases() []testCase {
 				r := t.rotation(s)
 				want := rotated(s, r)
 				want.Epoch, want.AuthTime = 88, start.Add(time.Hour)
-				for _, err := range race(3, func(i int) error {
+				for _, err := range race(t, 3, func(i int) error {
 					switch i {
 					case 0:
 						return t.RenewSession(t.ctx, s.ID, want.Epoch, want.AuthTime)
@@ -113,7 +113,7 @@ func sessionRaceCases() []testCase {
 			u := t.user()
 			for range rounds() {
 				s := t.session(u)
-				for _, err := range race(6, func(i int) error {
+				for _, err := range race(t, 6, func(i int) error {
 					if i == 0 {
 						return t.RevokeSession(t.ctx, s.ID, start)
 					}
@@ -137,7 +137,7 @@ func sessionRaceCases() []testCase {
 					t.session(u)
 				}
 				sum := 0
-				for _, n := range race(8, func(int) int {
+				for _, n := range race(t, 8, func(int) int {
 					n, err := t.RevokeSessions(t.ctx, u.ID, "", start)
 					if err != nil {
 						return -1000
@@ -155,7 +155,7 @@ func sessionRaceCases() []testCase {
 			for range rounds() {
 				u := t.user()
 				s := t.session(u)
-				for _, err := range race(4, func(i int) error {
+				for _, err := range race(t, 4, func(i int) error {
 					if i == 0 {
 						return t.DeleteUser(t.ctx, u.ID)
 					}
@@ -180,7 +180,7 @@ func tokenRaceCases() []testCase {
 			u := t.user()
 			for range rounds() {
 				tok := t.token(u, store.PurposeResetPassword)
-				errs := race(50, func(int) error {
+				errs := race(t, 50, func(int) error {
 					got, err := t.TakeOneTime(t.ctx, tok.Purpose, tok.Hash, start)
 					if err == nil && got.UserID != u.ID {
 						return errors.New("gave another user's token")
@@ -195,7 +195,7 @@ func tokenRaceCases() []testCase {
 			for range rounds() {
 				tok := t.token(u, store.PurposeResetPassword)
 				expired := 0
-				for _, err := range race(50, func(int) error {
+				for _, err := range race(t, 50, func(int) error {
 					_, err := t.TakeOneTime(t.ctx, tok.Purpose, tok.Hash, tok.ExpiresAt)
 					return err
 				}) {
@@ -217,7 +217,7 @@ func tokenRaceCases() []testCase {
 				for i := range toks {
 					toks[i] = t.draftToken(u, store.PurposeVerifyEmail)
 				}
-				for _, err := range race(len(toks), func(i int) error { return t.PutOneTime(t.ctx, toks[i]) }) {
+				for _, err := range race(t, len(toks), func(i int) error { return t.PutOneTime(t.ctx, toks[i]) }) {
 					t.must(err, "PutOneTime")
 				}
 				left := 0
@@ -241,7 +241,7 @@ func tokenRaceCases() []testCase {
 			}
 			for range rounds() {
 				hash := t.hash()
-				errs := race(len(users), func(i int) error {
+				errs := race(t, len(users), func(i int) error {
 					tok := t.draftToken(users[i], store.PurposeVerifyEmail)
 					tok.Hash = hash
 					return t.PutOneTime(t.ctx, tok)
@@ -265,7 +265,7 @@ func attemptRaceCases() []testCase {
 			for range rounds() {
 				key := t.name("key")
 				seen := make(map[int64]bool)
-				for _, n := range race(64, func(int) int64 {
+				for _, n := range race(t, 64, func(int) int64 {
 					a, err := t.attempts.UpdateAttempts(t.ctx, key, func(a store.Attempts) store.Attempts {
 						a.Count++
 						return a
@@ -288,7 +288,7 @@ func attemptRaceCases() []testCase {
 			for range rounds() {
 				key := t.name("key")
 				got := 0
-				for _, ok := range race(32, func(int) bool {
+				for _, ok := range race(t, 32, func(int) bool {
 					var reserved bool
 					_, err := t.attempts.UpdateAttempts(t.ctx, key, func(a store.Attempts) store.Attempts {
 						if reserved = a.Count < limit; reserved {
@@ -316,7 +316,7 @@ func attemptRaceCases() []testCase {
 func (t *probe) revokeBesideRotate(s *store.Session, revoke func(*store.Session) error) {
 	t.Helper()
 	revoked := make(chan struct{})
-	errs := race(8, func(i int) error {
+	errs := race(t, 8, func(i int) error {
 		if i == 0 {
 			defer close(revoked)
 			return revoke(s)

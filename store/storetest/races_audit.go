@@ -17,7 +17,7 @@ func auditRaceCases() []testCase {
 				for i := range entries {
 					entries[i] = t.draftEntry(func(e *store.AuditEntry) { e.Chain, e.Seq = chain, int64(round+1) })
 				}
-				errs := race(len(entries), func(i int) error { return t.audit.AppendAudit(t.ctx, entries[i]) })
+				errs := race(t, len(entries), func(i int) error { return t.audit.AppendAudit(t.ctx, entries[i]) })
 				t.oneWinner(errs, store.ErrConflict, "AppendAudit(one place)")
 				for i, e := range entries {
 					if e.Written() != (errs[i] == nil) {
@@ -39,7 +39,7 @@ func auditRaceCases() []testCase {
 				for i := range entries {
 					entries[i] = t.draftEntry()
 				}
-				errs := race(len(entries), func(i int) error {
+				errs := race(t, len(entries), func(i int) error {
 					up := *u
 					up.Name = fmt.Sprint("name ", i)
 					return t.UpdateUser(store.WithAudit(t.ctx, entries[i]), &up)
@@ -57,7 +57,7 @@ func auditRaceCases() []testCase {
 			}
 			for round := range rounds() {
 				chain := t.name("chain")
-				errs := race(len(users), func(i int) error {
+				errs := race(t, len(users), func(i int) error {
 					up := *users[i]
 					up.Name = fmt.Sprint("round ", round)
 					e := t.draftEntry(func(e *store.AuditEntry) { e.Chain = chain })
@@ -82,7 +82,7 @@ func auditRaceCases() []testCase {
 			for i := range names {
 				names[i] = t.name("chain")
 			}
-			for _, err := range race(writers, func(i int) error {
+			for _, err := range race(t, writers, func(i int) error {
 				for seq := range int64(each) {
 					e := t.draftEntry(func(e *store.AuditEntry) { e.Chain, e.Seq = names[i], seq+1 })
 					if err := t.audit.AppendAudit(t.ctx, e); err != nil {

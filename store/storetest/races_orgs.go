@@ -26,7 +26,7 @@ func ownerRaceCases() []testCase {
 				for i := range all {
 					all[i] = t.draftOrg(func(o *store.Org) { o.Slug = slug })
 				}
-				errs := race(len(all), func(i int) error {
+				errs := race(t, len(all), func(i int) error {
 					return t.orgs.CreateOrg(t.ctx, all[i], place(all[i], u, store.OrgOwner, start))
 				})
 				t.oneWinner(errs, store.ErrConflict, "CreateOrg(one slug)")
@@ -43,7 +43,7 @@ func ownerRaceCases() []testCase {
 			u := t.user()
 			for range rounds() {
 				gone := t.org(u, func(o *store.Org) { o.DeletedAt = start })
-				errs := race(2, func(i int) error {
+				errs := race(t, 2, func(i int) error {
 					if i == 0 {
 						up := *gone
 						up.DeletedAt = time.Time{}
@@ -58,7 +58,7 @@ func ownerRaceCases() []testCase {
 		{proves: "of 20 updates of an organization from one Version exactly one is written", run: func(t *probe) {
 			for range rounds() {
 				o := t.org(t.user())
-				errs := race(20, func(i int) error {
+				errs := race(t, 20, func(i int) error {
 					up := *o
 					up.Name = t.name("name")
 					return t.orgs.UpdateOrg(t.ctx, &up)
@@ -74,7 +74,7 @@ func ownerRaceCases() []testCase {
 				for _, u := range some[1:] {
 					t.join(o, u, store.OrgOwner, start)
 				}
-				errs := race(len(some), func(i int) error { return t.tryLeave(o.ID, some[i].ID) })
+				errs := race(t, len(some), func(i int) error { return t.tryLeave(o.ID, some[i].ID) })
 				won, lost := t.tally(errs, store.ErrLastOwner, "UpdateMembers(leave)")
 				if won != len(some)-1 || lost != 1 {
 					t.Errorf("%d of %d owners left, want all but one", won, len(some))
@@ -89,7 +89,7 @@ func ownerRaceCases() []testCase {
 			for range rounds() {
 				o := t.org(owners[0])
 				t.join(o, owners[1], store.OrgOwner, start)
-				errs := race(2, func(i int) error {
+				errs := race(t, 2, func(i int) error {
 					me, other := owners[i].ID, owners[1-i].ID
 					return t.orgs.UpdateMembers(t.ctx, o.ID, []string{me, other}, func(_ *store.Org, m map[string]*store.Member) error {
 						if m[me].Role != store.OrgOwner {
@@ -112,7 +112,7 @@ func ownerRaceCases() []testCase {
 				for _, u := range heirs {
 					t.join(o, u, store.OrgMember, start)
 				}
-				errs := race(2, func(i int) error {
+				errs := race(t, 2, func(i int) error {
 					heir := heirs[i].ID
 					return t.orgs.UpdateMembers(t.ctx, o.ID, []string{owner.ID, heir}, func(_ *store.Org, m map[string]*store.Member) error {
 						if m[owner.ID].Role != store.OrgOwner {
@@ -132,7 +132,7 @@ func ownerRaceCases() []testCase {
 			const callers, times = 10, 4
 			u := t.user()
 			o := t.org(u)
-			for _, err := range race(callers, func(int) error {
+			for _, err := range race(t, callers, func(int) error {
 				for range times {
 					err := t.orgs.UpdateMembers(t.ctx, o.ID, []string{u.ID}, func(_ *store.Org, m map[string]*store.Member) error {
 						m[u.ID].JoinedAt = m[u.ID].JoinedAt.Add(time.Microsecond)
@@ -154,7 +154,7 @@ func ownerRaceCases() []testCase {
 				a, b := t.user(), t.user()
 				o := t.org(a)
 				t.join(o, b, store.OrgOwner, start)
-				errs := race(2, func(i int) error {
+				errs := race(t, 2, func(i int) error {
 					if i == 0 {
 						return t.DeleteUser(t.ctx, a.ID)
 					}
@@ -183,7 +183,7 @@ func ownerRaceCases() []testCase {
 				for _, u := range owners[1:] {
 					t.join(o, u, store.OrgOwner, start)
 				}
-				for _, err := range race(len(owners), func(i int) error { return t.DeleteUser(t.ctx, owners[i].ID) }) {
+				for _, err := range race(t, len(owners), func(i int) error { return t.DeleteUser(t.ctx, owners[i].ID) }) {
 					t.must(err, "DeleteUser")
 				}
 				t.noOrg(o.ID, owners...)
@@ -194,7 +194,7 @@ func ownerRaceCases() []testCase {
 			joining := []*store.User{t.user(), t.user(), t.user(), t.user()}
 			for range rounds() {
 				o := t.org(owner)
-				for _, err := range race(len(joining)+1, func(i int) error {
+				for _, err := range race(t, len(joining)+1, func(i int) error {
 					if i == len(joining) {
 						return t.orgs.DeleteOrg(t.ctx, o.ID)
 					}
@@ -223,7 +223,7 @@ func inviteRaceCases() []testCase {
 			o := t.org(u)
 			for range rounds() {
 				email := t.email()
-				errs := race(50, func(int) error {
+				errs := race(t, 50, func(int) error {
 					return t.invites.CreateInvite(t.ctx, t.draftInvite(o, u, func(i *store.Invite) { i.Email = email }))
 				})
 				t.oneWinner(errs, store.ErrConflict, "CreateInvite(one address)")
@@ -237,7 +237,7 @@ func inviteRaceCases() []testCase {
 			o := t.org(u)
 			for range rounds() {
 				old := t.invite(o, u, func(i *store.Invite) { i.ExpiresAt = start })
-				errs := race(20, func(int) error {
+				errs := race(t, 20, func(int) error {
 					return t.invites.CreateInvite(t.ctx, t.draftInvite(o, u, func(i *store.Invite) { i.Email = old.Email }))
 				})
 				t.oneWinner(errs, store.ErrConflict, "CreateInvite(in place of an expired one)")
@@ -254,7 +254,7 @@ func inviteRaceCases() []testCase {
 				u, i := t.user(), t.invite(o, owner)
 				before := len(t.members(o.ID))
 				won := 0
-				for _, err := range race(50, func(int) error { return t.invites.AcceptInvite(t.ctx, i.ID, u.ID, start, anyone) }) {
+				for _, err := range race(t, 50, func(int) error { return t.invites.AcceptInvite(t.ctx, i.ID, u.ID, start, anyone) }) {
 					// The invite is no longer pending, and the user is a member.
 					if err == nil {
 						won++
@@ -277,7 +277,7 @@ func inviteRaceCases() []testCase {
 			}
 			for range rounds() {
 				i := t.invite(o, owner)
-				errs := race(len(users), func(n int) error { return t.invites.AcceptInvite(t.ctx, i.ID, users[n].ID, start, anyone) })
+				errs := race(t, len(users), func(n int) error { return t.invites.AcceptInvite(t.ctx, i.ID, users[n].ID, start, anyone) })
 				t.oneWinner(errs, store.ErrNotFound, "AcceptInvite(by 50 users)")
 				members := t.members(o.ID)
 				if len(members) != 2 {
@@ -295,7 +295,7 @@ func inviteRaceCases() []testCase {
 			o := t.org(owner)
 			for range rounds() {
 				i := t.invite(o, owner)
-				errs := race(2, func(n int) error {
+				errs := race(t, 2, func(n int) error {
 					if n == 0 {
 						return t.invites.AcceptInvite(t.ctx, i.ID, u.ID, start, anyone)
 					}
@@ -319,7 +319,7 @@ func inviteRaceCases() []testCase {
 				for n := range users {
 					ids[n] = t.invite(o, owner).ID
 				}
-				for _, err := range race(len(users)+1, func(n int) error {
+				for _, err := range race(t, len(users)+1, func(n int) error {
 					if n == len(users) {
 						return t.orgs.DeleteOrg(t.ctx, o.ID)
 					}

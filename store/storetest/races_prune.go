@@ -19,7 +19,7 @@ func pruneRaceCases() []testCase {
 					all[i] = t.session(u, func(s *store.Session) { s.ExpiresAt = start.Add(2 * time.Hour) })
 				}
 				swapped := make([]bool, len(all))
-				for _, err := range race(len(all)+2, func(i int) error {
+				for _, err := range race(t, len(all)+2, func(i int) error {
 					if i >= len(all) {
 						_, err := t.pruner.Prune(t.ctx, start.Add(3*time.Hour), 5)
 						return err
@@ -48,7 +48,7 @@ func pruneRaceCases() []testCase {
 					t.setAttempts(keys[i], store.Attempts{Count: 1, Expires: start.Add(-time.Hour)})
 				}
 				states := make([]store.Attempts, len(keys))
-				for _, err := range race(len(keys)+2, func(i int) error {
+				for _, err := range race(t, len(keys)+2, func(i int) error {
 					if i >= len(keys) {
 						_, err := t.pruner.Prune(t.ctx, start, 5)
 						return err
@@ -74,7 +74,7 @@ func pruneRaceCases() []testCase {
 					all[i] = t.session(u, func(s *store.Session) { s.Sealed, s.PrevHash = t.hash(), t.hash() })
 				}
 				want := make([]*store.Session, len(all))
-				for _, err := range race(len(all)+2, func(i int) error {
+				for _, err := range race(t, len(all)+2, func(i int) error {
 					if i >= len(all) {
 						_, err := t.pruner.WipeSealed(t.ctx, start.Add(time.Minute), 100)
 						return err
@@ -101,7 +101,7 @@ func pruneRaceCases() []testCase {
 					t.session(u, func(s *store.Session) { s.ExpiresAt = start.Add(-time.Hour) })
 				}
 				sum := 0
-				for _, n := range race(6, func(int) int {
+				for _, n := range race(t, 6, func(int) int {
 					n, err := t.pruner.Prune(t.ctx, start, 30)
 					if err != nil {
 						return -1000
@@ -133,7 +133,7 @@ func momentCases() []testCase {
 				u := t.user(func(u *store.User) { u.Epoch = 0 })
 				s := t.session(u)
 				stop := make(chan struct{})
-				errs := race(5, func(i int) error {
+				errs := race(t, 5, func(i int) error {
 					if i == 0 {
 						defer close(stop)
 						return t.raiseEpochs(*u, s.ID, userFirst)

@@ -19,7 +19,7 @@ func userRaceCases() []testCase {
 				for i := range users {
 					users[i] = t.draftUser(func(u *store.User) { u.Email = email })
 				}
-				errs := race(len(users), func(i int) error { return t.CreateUser(t.ctx, users[i]) })
+				errs := race(t, len(users), func(i int) error { return t.CreateUser(t.ctx, users[i]) })
 				t.oneWinner(errs, store.ErrConflict, "CreateUser(one address)")
 				got, err := t.UserByEmail(t.ctx, email)
 				t.must(err, "UserByEmail")
@@ -40,7 +40,7 @@ func userRaceCases() []testCase {
 				for i := range users {
 					users[i] = t.draftUser(func(u *store.User) { u.ID = id })
 				}
-				errs := race(len(users), func(i int) error { return t.CreateUser(t.ctx, users[i]) })
+				errs := race(t, len(users), func(i int) error { return t.CreateUser(t.ctx, users[i]) })
 				t.oneWinner(errs, store.ErrConflict, "CreateUser(one ID)")
 				for i, u := range users {
 					if errs[i] == nil {
@@ -57,7 +57,7 @@ func userRaceCases() []testCase {
 					ups[i] = *u
 					ups[i].Name = fmt.Sprint("name ", i)
 				}
-				errs := race(len(ups), func(i int) error { return t.UpdateUser(t.ctx, &ups[i]) })
+				errs := race(t, len(ups), func(i int) error { return t.UpdateUser(t.ctx, &ups[i]) })
 				t.oneWinner(errs, store.ErrStale, "UpdateUser(one Version)")
 				for i := range ups {
 					if errs[i] == nil {
@@ -69,7 +69,7 @@ func userRaceCases() []testCase {
 		{proves: "no update is lost among callers who try again after ErrStale", run: func(t *probe) {
 			const callers, times = 8, 5
 			u := t.user(func(u *store.User) { u.Metadata = map[string]json.RawMessage{"n": json.RawMessage("0")} })
-			for _, err := range race(callers, func(int) error {
+			for _, err := range race(t, callers, func(int) error {
 				for range times {
 					if err := t.increment(u.ID); err != nil {
 						return err
@@ -87,7 +87,7 @@ func userRaceCases() []testCase {
 			for range rounds() {
 				email := t.email()
 				users := []*store.User{t.user(), t.user(), t.user(), t.user()}
-				errs := race(len(users), func(i int) error {
+				errs := race(t, len(users), func(i int) error {
 					up := *users[i]
 					up.Email = email
 					return t.UpdateUser(t.ctx, &up)
@@ -103,7 +103,7 @@ func userRaceCases() []testCase {
 		{proves: "of restoring a user and creating another with the address exactly one succeeds", run: func(t *probe) {
 			for range rounds() {
 				gone := t.user(func(u *store.User) { u.DeletedAt = start })
-				errs := race(2, func(i int) error {
+				errs := race(t, 2, func(i int) error {
 					if i == 0 {
 						up := *gone
 						up.DeletedAt = time.Time{}
@@ -126,7 +126,7 @@ func userRaceCases() []testCase {
 				for i := range users {
 					users[i] = t.draftUser(func(u *store.User) { u.Role = "plain" })
 				}
-				for _, err := range race(len(users), func(i int) error { return t.roles.CreateUserClaiming(t.ctx, users[i], role) }) {
+				for _, err := range race(t, len(users), func(i int) error { return t.roles.CreateUserClaiming(t.ctx, users[i], role) }) {
 					t.must(err, "CreateUserClaiming")
 				}
 				given := 0
@@ -150,7 +150,7 @@ func userRaceCases() []testCase {
 				for i := range admins {
 					admins[i] = t.user(func(u *store.User) { u.Role = role })
 				}
-				errs := race(len(admins), func(i int) error {
+				errs := race(t, len(admins), func(i int) error {
 					up := *admins[i]
 					noLonger[i%len(noLonger)].edit(&up)
 					return t.roles.UpdateUserKeeping(t.ctx, &up, role)
@@ -176,7 +176,7 @@ func userRaceCases() []testCase {
 				t.identity(u, "github")
 				t.identity(u, "google")
 				providers := []string{"github", "google"}
-				errs := race(2, func(i int) error { return t.identities.RemoveIdentity(t.ctx, u.ID, providers[i], true) })
+				errs := race(t, 2, func(i int) error { return t.identities.RemoveIdentity(t.ctx, u.ID, providers[i], true) })
 				t.oneWinner(errs, store.ErrLastCredential, "RemoveIdentity(keepOne)")
 				left := t.linked(u.ID)
 				if len(left) != 1 {
@@ -193,7 +193,7 @@ func userRaceCases() []testCase {
 			for round := range rounds() {
 				provider := fmt.Sprint("provider-", round)
 				subject := t.name("subject")
-				errs := race(len(users), func(i int) error {
+				errs := race(t, len(users), func(i int) error {
 					id := t.draftIdentity(users[i], provider)
 					id.Subject = subject
 					return t.identities.AddIdentity(t.ctx, id)
@@ -212,7 +212,7 @@ func userRaceCases() []testCase {
 			u := t.user()
 			for round := range rounds() {
 				provider := fmt.Sprint("provider-", round)
-				errs := race(50, func(int) error { return t.identities.AddIdentity(t.ctx, t.draftIdentity(u, provider)) })
+				errs := race(t, 50, func(int) error { return t.identities.AddIdentity(t.ctx, t.draftIdentity(u, provider)) })
 				t.oneWinner(errs, store.ErrConflict, "AddIdentity(one provider)")
 				if n := len(t.linked(u.ID)); n != round+1 {
 					t.Fatalf("the user has %d identities, want %d", n, round+1)
@@ -226,7 +226,7 @@ func userRaceCases() []testCase {
 					users[i] = t.draftUser()
 				}
 				subject := t.name("subject")
-				errs := race(len(users), func(i int) error {
+				errs := race(t, len(users), func(i int) error {
 					id := t.draftIdentity(users[i], "github")
 					id.Subject = subject
 					return t.identities.CreateUserWithIdentity(t.ctx, users[i], id)

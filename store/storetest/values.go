@@ -177,7 +177,7 @@ func textCases() []testCase {
 // clip shortens a string for a message, or to fit a key.
 func clip(s string) string {
 	if len(s) > 64 {
-		return s[:64]
+		return strings.ToValidUTF8(s[:64], "") // whole characters only
 	}
 	return s
 }
