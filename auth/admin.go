@@ -23,7 +23,7 @@ func (s *Service) writeGuarded() func(context.Context, *store.User) error {
 // and what the event ends.
 func (s *Service) administer(ctx context.Context, kind EventKind, id string, attrs []slog.Attr, change func(*store.User) error) (*store.User, error) {
 	var u *store.User
-	err := s.privileged(ctx, Event{Kind: kind, ActorID: actorOf(ctx), UserID: id, Attrs: attrs}, func(ctx context.Context) (err error) {
+	err := s.Privileged(ctx, Event{Kind: kind, ActorID: actorOf(ctx), UserID: id, Attrs: attrs}, func(ctx context.Context) (err error) {
 		u, err = s.modify(ctx, id, s.writeGuarded(), func(u *store.User) error {
 			if err := change(u); err != nil {
 				return err
@@ -108,7 +108,7 @@ func (s *Service) DeleteUser(ctx context.Context, id string, hard bool) error {
 	if err != nil || !hard {
 		return err
 	}
-	return s.privileged(ctx, Event{Kind: UserHardDeleted, ActorID: actorOf(ctx), UserID: id}, func(ctx context.Context) error {
+	return s.Privileged(ctx, Event{Kind: UserHardDeleted, ActorID: actorOf(ctx), UserID: id}, func(ctx context.Context) error {
 		if err := s.cfg.Store.DeleteUser(ctx, id); err != nil {
 			return unavailable("delete user", err)
 		}
@@ -178,7 +178,7 @@ func (s *Service) NewAccount(ctx context.Context, in Registrant, role string) (*
 		}
 	}
 	account := slog.String("account", maskEmail(u.Email)) // the store makes the ID in the same step
-	err = s.privileged(ctx, Event{Kind: UserRegistered, ActorID: actorOf(ctx), Attrs: []slog.Attr{account}}, func(ctx context.Context) error {
+	err = s.Privileged(ctx, Event{Kind: UserRegistered, ActorID: actorOf(ctx), Attrs: []slog.Attr{account}}, func(ctx context.Context) error {
 		switch err := s.cfg.Store.CreateUser(ctx, u); {
 		case errors.Is(err, store.ErrConflict):
 			return ErrEmailTaken
@@ -200,7 +200,7 @@ func (s *Service) EndSessions(ctx context.Context, id string) error {
 	if _, err := s.anyUser(ctx, id); err != nil {
 		return err
 	}
-	err := s.privileged(ctx, Event{Kind: SessionRevoked, ActorID: actorOf(ctx), UserID: id}, func(ctx context.Context) error {
+	err := s.Privileged(ctx, Event{Kind: SessionRevoked, ActorID: actorOf(ctx), UserID: id}, func(ctx context.Context) error {
 		if _, err := s.cfg.Store.RevokeSessions(ctx, id, "", s.now()); err != nil {
 			return unavailable("end sessions", err)
 		}
@@ -218,7 +218,7 @@ func (s *Service) Unlock(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return s.privileged(ctx, Event{Kind: AccountUnlocked, ActorID: actorOf(ctx), UserID: id}, func(ctx context.Context) error {
+	return s.Privileged(ctx, Event{Kind: AccountUnlocked, ActorID: actorOf(ctx), UserID: id}, func(ctx context.Context) error {
 		return s.unlockAccount(ctx, u)
 	})
 }

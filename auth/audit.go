@@ -179,10 +179,10 @@ func auditMAC(key, prev []byte, e *store.AuditEntry) []byte {
 	return mac.Sum(nil)
 }
 
-// privileged makes a change whose audit entry must not be missing: both are
+// Privileged makes a change whose audit entry must not be missing: both are
 // written in one step, if the store can, and e is announced afterwards. change
 // must hand the context it is given to the store.
-func (s *Service) privileged(ctx context.Context, e Event, change func(ctx context.Context) error) error {
+func (s *Service) Privileged(ctx context.Context, e Event, change func(ctx context.Context) error) error {
 	s.complete(ctx, &e)
 	if err := s.trail.include(ctx, e, change); err != nil {
 		return err

@@ -232,4 +232,8 @@ const (
 type Registrant struct {
 	Email, Password, Name string
 	Metadata              map[string]json.RawMessage
+	// Invite is the token of an invitation, if the registrant followed one. It
+	// proves the address, to which it was mailed, and is accepted in the same
+	// request.
+	Invite string
 }

@@ -15,7 +15,7 @@ import (
 // MeHandler answers GET {P}/me with the signed-in user.
 func MeHandler(s *Service) http.Handler {
 	return s.handler(endpoint{method: http.MethodGet, access: signedIn, serve: func(w http.ResponseWriter, r *http.Request) error {
-		return writeJSON(w, http.StatusOK, s.userView(middleware.UserFrom(r.Context())))
+		return WriteJSON(w, http.StatusOK, s.userView(middleware.UserFrom(r.Context())))
 	}})
 }
 
@@ -35,7 +35,7 @@ const maxMetadata = 8 << 10
 
 func (s *Service) serveUpdateMe(w http.ResponseWriter, r *http.Request) error {
 	var in updateMeRequest
-	if err := decodeJSON(r, &in); err != nil {
+	if err := DecodeJSON(r, &in); err != nil {
 		return err
 	}
 	if in.FullName == nil && len(in.Metadata) == 0 {
@@ -77,7 +77,7 @@ func (s *Service) serveUpdateMe(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, s.userView(u))
+	return WriteJSON(w, http.StatusOK, s.userView(u))
 }
 
 // ConfigHandler answers GET {P}/config with what a sign-in form needs to know.
@@ -114,7 +114,7 @@ func (s *Service) serveConfig(w http.ResponseWriter, r *http.Request) error {
 			out.Providers = append(out.Providers, providerJSON{p.Name(), oauth.DisplayName(p), s.path + "/oauth/" + p.Name() + "/start"})
 		}
 	}
-	return writeJSON(w, http.StatusOK, out)
+	return WriteJSON(w, http.StatusOK, out)
 }
 
 // JWKSHandler answers GET {P}/jwks.json with the public keys; there are none
@@ -143,7 +143,7 @@ type metadataJSON struct {
 func (s *Service) serveMetadata(w http.ResponseWriter, r *http.Request) error {
 	none := []string{"none"}
 	w.Header().Set("Cache-Control", "public, max-age=300")
-	return writeJSON(w, http.StatusOK, metadataJSON{
+	return WriteJSON(w, http.StatusOK, metadataJSON{
 		Issuer: s.cfg.BaseURL, TokenEndpoint: s.cfg.BaseURL + "/token",
 		RevocationEndpoint: s.cfg.BaseURL + "/revoke", JWKSURI: s.cfg.BaseURL + "/jwks.json",
 		GrantTypes: []string{"password", "refresh_token"}, ResponseTypes: []string{},

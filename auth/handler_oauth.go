@@ -80,7 +80,7 @@ func (s *Service) serveOAuthLink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, struct {
+	return WriteJSON(w, http.StatusOK, struct {
 		URL string `json:"url"`
 	}{target})
 }
@@ -155,9 +155,24 @@ func (s *Service) serveOAuthCallback(w http.ResponseWriter, r *http.Request) err
 	if g != nil {
 		s.endPresented(r, g)
 		s.SetCookies(w, g)
+		if raw := s.inviteIn(flow.ReturnTo); raw != "" && g.User.EmailVerified {
+			s.acceptInvite(r.Context(), raw, g.User)
+		}
 	}
 	http.Redirect(w, r, s.ReturnPath(flow.ReturnTo, s.cfg.AfterSignIn), http.StatusSeeOther)
 	return nil
+}
+
+// inviteIn returns the token of the invitation whose page next is, "" if it is
+// another page: who follows an invitation and signs in with a provider has
+// joined when they come back.
+func (s *Service) inviteIn(next string) string {
+	u, err := url.Parse(next)
+	page, pageErr := url.Parse(s.links.AcceptInvite)
+	if s.invites == nil || err != nil || pageErr != nil || u.Path != page.Path {
+		return ""
+	}
+	return u.Query().Get("token")
 }
 
 // single returns the value of a parameter that came exactly once.
@@ -226,7 +241,7 @@ func (s *Service) serveConnections(w http.ResponseWriter, r *http.Request) error
 	for _, id := range ids {
 		out.Items = append(out.Items, connectionJSON{id.Provider, optional(id.Username), optional(id.Email), optional(id.AvatarURL), id.CreatedAt})
 	}
-	return writeJSON(w, http.StatusOK, out)
+	return WriteJSON(w, http.StatusOK, out)
 }
 
 // DisconnectHandler answers DELETE {P}/oauth/connections/{provider}.

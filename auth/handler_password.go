@@ -20,7 +20,7 @@ type changePasswordRequest struct {
 
 func (s *Service) serveChangePassword(w http.ResponseWriter, r *http.Request) error {
 	var in changePasswordRequest
-	if err := decodeJSON(r, &in); err != nil {
+	if err := DecodeJSON(r, &in); err != nil {
 		return err
 	}
 	if in.NewPassword == nil {
@@ -80,14 +80,14 @@ type emailRequest struct {
 
 func (s *Service) serveRequestReset(w http.ResponseWriter, r *http.Request) error {
 	var in emailRequest
-	if err := decodeJSON(r, &in); err != nil {
+	if err := DecodeJSON(r, &in); err != nil {
 		return err
 	}
 	if err := s.RequestPasswordReset(r.Context(), value(in.Email)); err != nil {
 		return err
 	}
 	// Same answer whether or not there is such an account.
-	return writeJSON(w, http.StatusAccepted, detail{"If there is an account with this address, a link is on its way."})
+	return WriteJSON(w, http.StatusAccepted, detail{"If there is an account with this address, a link is on its way."})
 }
 
 // ConfirmPasswordResetHandler answers POST {P}/password-reset/confirm.
@@ -102,7 +102,7 @@ type confirmResetRequest struct {
 
 func (s *Service) serveConfirmReset(w http.ResponseWriter, r *http.Request) error {
 	var in confirmResetRequest
-	if err := decodeJSON(r, &in); err != nil {
+	if err := DecodeJSON(r, &in); err != nil {
 		return err
 	}
 	if in.NewPassword == nil {
@@ -111,7 +111,7 @@ func (s *Service) serveConfirmReset(w http.ResponseWriter, r *http.Request) erro
 	if _, err := s.ResetPassword(r.Context(), value(in.Token), *in.NewPassword); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, detail{"The password is set. Sign in with it."})
+	return WriteJSON(w, http.StatusOK, detail{"The password is set. Sign in with it."})
 }
 
 // ReauthenticateHandler answers POST {P}/reauthenticate: the password once more,
@@ -126,7 +126,7 @@ type reauthenticateRequest struct {
 
 func (s *Service) serveReauthenticate(w http.ResponseWriter, r *http.Request) error {
 	var in reauthenticateRequest
-	if err := decodeJSON(r, &in); err != nil {
+	if err := DecodeJSON(r, &in); err != nil {
 		return err
 	}
 	if in.Password == nil {
@@ -148,7 +148,7 @@ func DeleteMeHandler(s *Service) http.Handler {
 func (s *Service) serveDeleteMe(w http.ResponseWriter, r *http.Request) error {
 	var in reauthenticateRequest
 	if r.ContentLength != 0 {
-		if err := decodeJSON(r, &in); err != nil {
+		if err := DecodeJSON(r, &in); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ type registerRequest struct {
 	Email    string  `json:"email"`
 	Password string  `json:"password"`
 	FullName *string `json:"full_name"`
+	Invite   *string `json:"invite_token"`
 }
 
 func (s *Service) serveRegister(w http.ResponseWriter, r *http.Request) error {
@@ -22,12 +23,12 @@ func (s *Service) serveRegister(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx := r.Context()
-	u, err := s.Register(ctx, Registrant{Email: in.Email, Password: in.Password, Name: value(in.FullName)})
+	u, err := s.Register(ctx, Registrant{Email: in.Email, Password: in.Password, Name: value(in.FullName), Invite: value(in.Invite)})
 	if err != nil {
 		return err
 	}
 	if u == nil { // Same answer whether or not the address was free.
-		return writeJSON(w, http.StatusAccepted, detail{"Check your email to finish signing up."})
+		return WriteJSON(w, http.StatusAccepted, detail{"Check your email to finish signing up."})
 	}
 	g, err := s.StartSession(ctx, u, "password", deviceFrom(ctx))
 	if err != nil {
@@ -35,7 +36,7 @@ func (s *Service) serveRegister(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.endPresented(r, g)
 	s.SetCookies(w, g)
-	return writeJSON(w, http.StatusCreated, s.userView(g.User))
+	return WriteJSON(w, http.StatusCreated, s.userView(g.User))
 }
 
 // value returns what p points to, or the zero value.

@@ -42,7 +42,7 @@ func (s *Service) serveListSessions(w http.ResponseWriter, r *http.Request) erro
 			CreatedAt: row.CreatedAt, LastUsedAt: row.RotatedAt, ExpiresAt: expires, IsCurrent: row.ID == p.SessionID,
 		})
 	}
-	return writeJSON(w, http.StatusOK, out)
+	return WriteJSON(w, http.StatusOK, out)
 }
 
 // RevokeSessionHandler answers DELETE {P}/sessions/{id}.
@@ -77,7 +77,7 @@ func (s *Service) serveRevokeOthers(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, struct {
+	return WriteJSON(w, http.StatusOK, struct {
 		Revoked int `json:"revoked"`
 	}{n})
 }

@@ -121,7 +121,7 @@ func (s *Service) serveLogout(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	return writeJSON(w, http.StatusOK, detail{"Signed out."})
+	return WriteJSON(w, http.StatusOK, detail{"Signed out."})
 }
 
 // endProved ends the sessions that r proves to hold. It reports whether there
@@ -200,7 +200,7 @@ func (s *Service) serveRevoke(w http.ResponseWriter, r *http.Request) error {
 	if err := s.revokeToken(r.Context(), *in.Token); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, detail{"Revoked."})
+	return WriteJSON(w, http.StatusOK, detail{"Revoked."})
 }
 
 func (s *Service) revokeToken(ctx context.Context, raw string) error {

@@ -77,7 +77,7 @@ func (s *Service) serveListUsers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, PageOf(s, "users", users, limit,
+	return WriteJSON(w, http.StatusOK, PageOf(s, "users", users, limit,
 		func(u *store.User) store.Cursor { return store.Cursor{At: u.CreatedAt, ID: u.ID} }, s.userView))
 }
 
@@ -95,14 +95,14 @@ type createUserRequest struct {
 
 func (s *Service) serveCreateUser(w http.ResponseWriter, r *http.Request) error {
 	var in createUserRequest
-	if err := decodeJSON(r, &in); err != nil {
+	if err := DecodeJSON(r, &in); err != nil {
 		return err
 	}
 	u, err := s.CreateUser(r.Context(), Registrant{Email: value(in.Email), Name: value(in.FullName)}, value(in.Role))
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusCreated, s.userView(u))
+	return WriteJSON(w, http.StatusCreated, s.userView(u))
 }
 
 // GetUserHandler answers GET {P}/users/{id} for the user and for administrators.
@@ -116,7 +116,7 @@ func GetUserHandler(s *Service) http.Handler {
 		if err != nil {
 			return err
 		}
-		return writeJSON(w, http.StatusOK, s.userView(u))
+		return WriteJSON(w, http.StatusOK, s.userView(u))
 	}})
 }
 
@@ -147,7 +147,7 @@ func (s *Service) serveUpdateUser(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	var in updateUserRequest
-	if err := decodeJSON(r, &in); err != nil {
+	if err := DecodeJSON(r, &in); err != nil {
 		return err
 	}
 	if in.FullName == nil {
@@ -164,7 +164,7 @@ func (s *Service) serveUpdateUser(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, s.userView(u))
+	return WriteJSON(w, http.StatusOK, s.userView(u))
 }
 
 // adminUser makes the handlers that change one user and answer with them.
@@ -174,7 +174,7 @@ func (s *Service) adminUser(method string, change func(r *http.Request, id strin
 		if err != nil {
 			return err
 		}
-		return writeJSON(w, http.StatusOK, s.userView(u))
+		return WriteJSON(w, http.StatusOK, s.userView(u))
 	}})
 }
 
@@ -184,7 +184,7 @@ func SetUserRoleHandler(s *Service) http.Handler {
 		var in struct {
 			Role *string `json:"role"`
 		}
-		if err := decodeJSON(r, &in); err != nil {
+		if err := DecodeJSON(r, &in); err != nil {
 			return nil, err
 		}
 		if in.Role == nil {
@@ -306,7 +306,7 @@ func (s *Service) serveAudit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, PageOf(s, "audit", entries, limit,
+	return WriteJSON(w, http.StatusOK, PageOf(s, "audit", entries, limit,
 		func(e *store.AuditEntry) store.Cursor { return store.Cursor{At: e.Time, ID: e.ID} },
 		func(e *store.AuditEntry) any {
 			attrs := e.Attrs

@@ -18,7 +18,7 @@ type oneTimeRequest struct {
 
 func (s *Service) serveVerifyEmail(w http.ResponseWriter, r *http.Request) error {
 	var in oneTimeRequest
-	if err := decodeJSON(r, &in); err != nil {
+	if err := DecodeJSON(r, &in); err != nil {
 		return err
 	}
 	keep := s.currentSession(r)
@@ -37,7 +37,7 @@ func (s *Service) writeKept(w http.ResponseWriter, r *http.Request, u *store.Use
 			s.SetCookies(w, g)
 		}
 	}
-	return writeJSON(w, http.StatusOK, detail{text})
+	return WriteJSON(w, http.StatusOK, detail{text})
 }
 
 // ResendVerificationHandler answers POST {P}/resend-verification.
@@ -51,12 +51,12 @@ func (s *Service) serveResend(w http.ResponseWriter, r *http.Request) error {
 		Status string `json:"status"`
 	}
 	if p.EmailVerified {
-		return writeJSON(w, http.StatusOK, answer{"already_verified"})
+		return WriteJSON(w, http.StatusOK, answer{"already_verified"})
 	}
 	if err := s.RequestVerification(r.Context(), p.UserID); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, answer{"sent"})
+	return WriteJSON(w, http.StatusOK, answer{"sent"})
 }
 
 // RequestEmailChangeHandler answers POST {P}/email-change/request.
@@ -66,14 +66,14 @@ func RequestEmailChangeHandler(s *Service) http.Handler {
 
 func (s *Service) serveRequestEmailChange(w http.ResponseWriter, r *http.Request) error {
 	var in emailRequest
-	if err := decodeJSON(r, &in); err != nil {
+	if err := DecodeJSON(r, &in); err != nil {
 		return err
 	}
 	p, _ := middleware.PrincipalFrom(r.Context())
 	if err := s.RequestEmailChange(r.Context(), p.UserID, value(in.Email)); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusAccepted, detail{"Follow the link that was sent to the new address."})
+	return WriteJSON(w, http.StatusAccepted, detail{"Follow the link that was sent to the new address."})
 }
 
 // ConfirmEmailChangeHandler answers POST {P}/email-change/confirm.
@@ -83,7 +83,7 @@ func ConfirmEmailChangeHandler(s *Service) http.Handler {
 
 func (s *Service) serveConfirmEmailChange(w http.ResponseWriter, r *http.Request) error {
 	var in oneTimeRequest
-	if err := decodeJSON(r, &in); err != nil {
+	if err := DecodeJSON(r, &in); err != nil {
 		return err
 	}
 	keep := s.currentSession(r)

@@ -19,7 +19,7 @@ const maxName = 100
 // whether the address was free is told in the mail alone.
 //
 // Errors: ErrRegistrationClosed, ErrValidation with every refused field,
-// ErrEmailTaken, ErrRateLimited, ErrUnavailable, and whatever Hooks.BeforeRegister returns.
+// ErrEmailTaken, ErrInvalidToken for the invitation, ErrRateLimited, ErrUnavailable, and whatever Hooks.BeforeRegister returns.
 func (s *Service) Register(ctx context.Context, in Registrant) (*store.User, error) {
 	if s.cfg.Registration == RegistrationClosed {
 		return nil, ErrRegistrationClosed
@@ -31,19 +31,65 @@ func (s *Service) Register(ctx context.Context, in Registrant) (*store.User, err
 	if err != nil {
 		return nil, err
 	}
+	if in.Invite != "" {
+		if err := s.checkInvite(ctx, in.Invite, u); err != nil {
+			return nil, err
+		}
+	}
 	// The password is hashed before the store is asked, so that a taken address
 	// costs as much as a free one.
 	if u.PasswordHash, err = s.passwords.hash(ctx, in.Password); err != nil {
 		return nil, s.hashTrouble(err)
 	}
-	if s.cfg.Registration == RegistrationPrivate {
+	if s.cfg.Registration == RegistrationPrivate && in.Invite == "" {
 		return nil, s.registerPrivately(ctx, u)
 	}
 	if err := s.createUser(ctx, u); err != nil {
 		return nil, err
 	}
-	s.sendVerification(ctx, u)
+	if in.Invite != "" {
+		s.acceptInvite(ctx, in.Invite, u)
+	} else {
+		s.sendVerification(ctx, u)
+	}
 	return u, nil
+}
+
+// Invites is what package auth/org offers to a registration that begins with an
+// invitation.
+type Invites interface {
+	// InvitedEmail returns the address that the open invitation with that token
+	// was mailed to, or ErrInvalidToken.
+	InvitedEmail(ctx context.Context, token string) (string, error)
+	// AcceptInvite makes u, who has that address and has proved it, a member.
+	AcceptInvite(ctx context.Context, u *store.User, token string) error
+}
+
+// SetInvites makes registrations accept invitations. Call it before serving.
+func (s *Service) SetInvites(i Invites) { s.invites = i }
+
+// checkInvite marks u as verified if the token was mailed to u's address.
+func (s *Service) checkInvite(ctx context.Context, raw string, u *store.User) error {
+	if s.invites == nil {
+		return ErrInvalidToken
+	}
+	email, err := s.invites.InvitedEmail(ctx, raw)
+	if err != nil {
+		return err
+	}
+	if email != u.Email {
+		return invalid("email", "not_invited", "The invitation was sent to another address.")
+	}
+	s.markVerified(u)
+	return nil
+}
+
+// acceptInvite joins u. The account stands whether or not that succeeds: the
+// invitation can be accepted later.
+func (s *Service) acceptInvite(ctx context.Context, raw string, u *store.User) {
+	if err := s.invites.AcceptInvite(ctx, u, raw); err != nil {
+		s.cfg.Logger.WarnContext(ctx, "accept invitation", "user_id", u.ID, "err", err)
+	}
 }
 
 // newUser checks what a registrant says, all of it at once.

@@ -60,8 +60,13 @@ func cleanText(text string, max int) string {
 	return text
 }
 
-// decodeJSON reads the body of r as one JSON object into the struct v.
-func decodeJSON(r *http.Request, v any) error {
+// DecodeJSON reads the body of r as one JSON object into the struct v. It is
+// stricter than encoding/json: see the errors it gives for names that come twice,
+// values of other types, and text that is no UTF-8.
+//
+// Errors: ErrMediaType, ErrMalformed, ErrValidation with the field, and what
+// becomes 413 if the body is too large.
+func DecodeJSON(r *http.Request, v any) error {
 	if mediaType(r) != "application/json" {
 		return ErrMediaType
 	}
@@ -91,10 +96,10 @@ func unmarshal(data []byte, v any) error {
 	return base.WithFields(field(bad.Field, string(bad.Code), bad.Detail))
 }
 
-// decodeInput is decodeJSON for routes that take forms as well.
+// decodeInput is DecodeJSON for routes that take forms as well.
 func decodeInput(r *http.Request, v any) error {
 	if mediaType(r) == "application/json" {
-		return decodeJSON(r, v)
+		return DecodeJSON(r, v)
 	}
 	form, err := readForm(r)
 	if err != nil {

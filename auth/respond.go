@@ -13,9 +13,9 @@ func field(name, code, detail string) problem.Field {
 	return problem.Field{Name: name, Code: code, Detail: detail}
 }
 
-// writeJSON answers with v. Everything this service says about people and
+// WriteJSON answers with v. Everything this service says about people and
 // tokens stays out of caches.
-func writeJSON(w http.ResponseWriter, status int, v any) error {
+func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (s *Service) writeGrant(w http.ResponseWriter, r *http.Request, g *Grant) e
 	if !s.isBrowser(r) {
 		body.RefreshToken = g.RefreshToken
 	}
-	return writeJSON(w, http.StatusOK, body)
+	return WriteJSON(w, http.StatusOK, body)
 }
 
 // secondsUp returns d in whole seconds, rounded up.

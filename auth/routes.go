@@ -2,7 +2,6 @@ package auth
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -87,24 +86,26 @@ func (s *Service) Routes() []Route {
 
 // Mux returns a mux with every route at its full path. What lies below Path and
 // is no route is answered with a problem document.
-func (s *Service) Mux() *http.ServeMux { return NewMux(s, s.path, s.Routes()) }
+func (s *Service) Mux() *http.ServeMux { return NewMux(s, s.Routes(), s.path) }
 
-// NewMux mounts routes, and answers what else lies below prefix with a problem
-// document: 405 with Allow if another method would do, else 404.
-func NewMux(s *Service, prefix string, routes []Route) *http.ServeMux {
+// NewMux mounts routes, and answers what else lies below the prefixes with a
+// problem document: 405 with Allow if another method would do, else 404.
+func NewMux(s *Service, routes []Route, prefixes ...string) *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, r := range routes {
 		mux.Handle(r.Pattern, r.Handler)
 	}
-	rest := prefix + "/"
-	mux.Handle(rest, s.Harden(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if allow := allowed(mux, rest, r); len(allow) > 0 {
-			w.Header().Set("Allow", strings.Join(allow, ", "))
-			s.fail(w, r, ErrMethodNotAllowed)
-			return
-		}
-		s.fail(w, r, ErrNotFound)
-	})))
+	for _, prefix := range prefixes {
+		rest := prefix + "/"
+		mux.Handle(rest, s.Harden(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if allow := allowed(mux, rest, r); len(allow) > 0 {
+				w.Header().Set("Allow", strings.Join(allow, ", "))
+				s.fail(w, r, ErrMethodNotAllowed)
+				return
+			}
+			s.fail(w, r, ErrNotFound)
+		})))
+	}
 	return mux
 }
 
@@ -117,5 +118,5 @@ func allowed(mux *http.ServeMux, rest string, r *http.Request) []string {
 			methods = append(methods, method)
 		}
 	}
-	return slices.Clip(methods)
+	return methods
 }

@@ -51,6 +51,7 @@ type Service struct {
 	races        races
 	subscribers  []func(context.Context, Event)
 	beforeDelete []func(context.Context, *store.User) error
+	invites      Invites
 }
 
 // New checks c as a whole, and returns one error that names every fault in it.
