@@ -195,7 +195,7 @@ func (t *OrgTable) AcceptInvite(ctx context.Context, id, userID string, now time
 		}
 		orgID, role := a.invite.OrgID, a.invite.Role // check gets copies to do with as it likes
 		if err := check(a.invite, o, a.inviter); err != nil {
-			return verbatim{err}
+			return verbatim{error: err}
 		}
 		if err := c.insert(ctx, t.addMember, orgID, userID, string(role), micros(now)); err != nil {
 			return err

@@ -92,7 +92,7 @@ func (t *OrgTable) UpdateMembers(ctx context.Context, orgID string, userIDs []st
 			now[id] = &m
 		}
 		if err := change(o, now); err != nil {
-			return verbatim{err}
+			return verbatim{error: err}
 		}
 		owner := false
 		for id, m := range now {

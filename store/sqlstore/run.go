@@ -13,8 +13,12 @@ import (
 // maxRetries is how often a step is repeated that the database undid.
 const maxRetries = 5
 
-// verbatim is an error of a caller's function, to be returned as it is.
-type verbatim struct{ error }
+// verbatim is an error of a caller's function, to be returned as it is. fromDB says
+// that it may come from the database, and be one to repeat the transaction for.
+type verbatim struct {
+	error
+	fromDB bool
+}
 
 // settled is an outcome that is an error for the caller but stands: the
 // transaction is committed, without an audit entry.
@@ -162,8 +166,8 @@ func (h *handle) run(parent context.Context, op string, fn func(context.Context)
 }
 
 func (h *handle) repeatable(err error) bool {
-	if _, ok := errors.AsType[verbatim](err); ok {
-		return false
+	if v, ok := errors.AsType[verbatim](err); ok {
+		return v.fromDB && h.d.fault(v.error) == againFault
 	}
 	return h.d.fault(err) == againFault
 }

@@ -115,7 +115,7 @@ func (t *UserTable) create(ctx context.Context, c conn, row *store.User) error {
 		return nil
 	}
 	if err := t.h.created(ctx, c.tx, cloneUser(row)); err != nil {
-		return verbatim{err}
+		return verbatim{error: err, fromDB: true}
 	}
 	return nil
 }

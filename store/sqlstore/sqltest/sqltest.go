@@ -311,7 +311,8 @@ var Tables = []string{
 }
 
 // OpenFaulty is Open through a driver whose calls f counts and disturbs. It is a
-// store of its own, with its own connections, and tables that are ready.
+// store of its own, with its own connections, and tables that are ready. c.Dialect is
+// set by OpenFaulty, and so is c.Prefix on a server if it is empty.
 func (e *Engine) OpenFaulty(tb testing.TB, f *faultdriver.Faults, c sqlstore.Config) *sqlstore.Store {
 	tb.Helper()
 	dsn := e.DSN(tb)
@@ -319,7 +320,7 @@ func (e *Engine) OpenFaulty(tb testing.TB, f *faultdriver.Faults, c sqlstore.Con
 	f.Register(name, e.Driver)
 	c.Dialect = e.Dialect
 	if e.server != nil {
-		c.Prefix = Prefix()
+		c.Prefix = cmp.Or(c.Prefix, Prefix())
 		c.MaxConns = cmp.Or(c.MaxConns, 4)
 	}
 	s, err := sqlstore.Open(name, dsn, c)

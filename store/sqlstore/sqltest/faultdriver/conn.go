@@ -46,6 +46,8 @@ type conn struct {
 	real driver.Conn
 	tx   bool
 	dead bool // was dropped
+
+	stmts map[*stmt]struct{} // not closed yet
 }
 
 var (
@@ -96,8 +98,13 @@ func result[T any](ctx context.Context, c *conn, call Call, do func() (T, error)
 	return v, fault.Err
 }
 
+// drop closes the real connection and all that would keep it open: SQLite has no
+// server to end a transaction for it.
 func (c *conn) drop() {
 	c.dead = true
+	for s := range c.stmts {
+		s.real.Close()
+	}
 	if c.real != nil {
 		c.real.Close()
 	}
@@ -126,7 +133,12 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 		if err != nil {
 			return nil, err
 		}
-		return &stmt{c, s, query}, nil
+		w := &stmt{c, s, query}
+		if c.stmts == nil {
+			c.stmts = make(map[*stmt]struct{})
+		}
+		c.stmts[w] = struct{}{}
+		return w, nil
 	})
 }
 
@@ -260,6 +272,7 @@ func (s *stmt) Close() error {
 	if s.c.dead {
 		return nil
 	}
+	delete(s.c.stmts, s)
 	return s.real.Close()
 }
 
