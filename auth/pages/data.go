@@ -40,10 +40,11 @@ type VerifyData struct{ Title, Text, Button, Action string }
 type InviteData struct{ Org string }
 
 // ContinueData is the Data of continue.html. Posted is set when a form arrived
-// without a live token and nothing was done.
+// without a live token and nothing was done, Late when the session could not be
+// renewed just now.
 type ContinueData struct {
-	Action string
-	Posted bool
+	Action       string
+	Posted, Late bool
 }
 
 // MessageData is the Data of message.html and confirm.html: finished texts. With

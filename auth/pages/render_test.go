@@ -25,7 +25,7 @@ func readCatalog(tb testing.TB, tag string) Catalog {
 }
 
 func testView() View {
-	return View{App: "Acme", CSS: "/auth/auth.css", JS: "/auth/auth.js", Home: "/", AfterSignIn: "/app", Refresh: "/auth/refresh", Logout: "/auth/logout"}
+	return View{App: "Acme", CSS: "/auth/auth.css", JS: "/auth/auth.js", Act: "/auth/pages", Home: "/", AfterSignIn: "/app", Refresh: "/auth/refresh", Logout: "/auth/logout"}
 }
 
 // TestEveryPageRendersInEveryLanguage also holds what must be true of any page.
@@ -37,7 +37,7 @@ func TestEveryPageRendersInEveryLanguage(t *testing.T) {
 	}
 	var (
 		inline    = regexp.MustCompile(`(?i)<style|\sstyle=|\son[a-z]+=|javascript:|<script[^>]*>[^<]`)
-		foreign   = regexp.MustCompile(`(?:src|href|action)="(?:https?:)?//`)
+		foreign   = regexp.MustCompile(`(?:src|action)="(?:https?:)?//|<link[^>]*href="(?:https?:)?//`)
 		control   = regexp.MustCompile(`<(?:input|select|textarea)[^>]*>`)
 		id        = regexp.MustCompile(`\sid="([^"]*)"`)
 		described = regexp.MustCompile(`aria-describedby="([^"]*)"`)

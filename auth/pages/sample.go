@@ -51,7 +51,7 @@ func samples(common View, l *language) []sample {
 	add("register", "failed", func(v *View) {
 		v.Form = "register"
 		v.Values = map[string]string{"register.email": "ada@example", "register.full_name": me.Name}
-		v.Errors = map[string]string{"register.email": text("field.email"), "register.new_password": text("field.password_common")}
+		v.Errors = map[string]string{"register.email": text("field.email.invalid"), "register.new_password": text("field.too_common")}
 	})
 	add("forgot-password", "", func(v *View) {})
 	add("forgot-password", "done", func(v *View) { v.Done = text("done.reset_sent") })
@@ -68,7 +68,7 @@ func samples(common View, l *language) []sample {
 	add("continue", "", func(v *View) { v.Next, v.Data = "/account", ContinueData{Action: "/auth/continue"} })
 	add("continue", "posted", func(v *View) { v.Next, v.Data = "/account", ContinueData{Action: "/auth/continue", Posted: true} })
 	add("confirm", "", func(v *View) {
-		v.Data = MessageData{Title: text("start.title", "GitHub"), Text: text("start.text", "GitHub"), Button: text("continue.with", "GitHub"), Link: "/auth/oauth/github/start"}
+		v.Data = MessageData{Title: text("leave.title", "GitHub"), Text: text("leave.text"), Button: text("continue.button"), Link: "https://github.com/login/oauth/authorize"}
 	})
 	add("confirm", "post", func(v *View) {
 		v.Data = MessageData{Title: text("signout.title"), Text: text("signout.text"), Button: text("signout.button"), Action: "/logout"}
@@ -100,10 +100,13 @@ func samples(common View, l *language) []sample {
 	})
 	full("account", "failed", 0, func(v *View) {
 		v.Form, v.Data = "password", account
-		v.Errors = map[string]string{"password.current_password": text("problem.current_password"), "password.new_password": text("field.password_short", 8)}
+		v.Errors = map[string]string{"password.current_password": text("problem.current_password"), "password.new_password": text("field.new_password.too_short", 8)}
 	})
 	full("account", "new", 0, func(v *View) {
 		v.Me, v.Done, v.Data = fresh, text("done.profile"), AccountData{Sessions: account.Sessions[:1]}
+	})
+	full("account", "stale", 0, func(v *View) {
+		v.Form, v.Failure, v.Again, v.Data = "connections", text("problem.reauthentication_required"), "/login?again=1&next=%2Faccount", account
 	})
 	full("account", "refused", 0, func(v *View) { v.Form, v.Failure, v.Data = "delete", text("problem.last_owner"), account })
 

@@ -12,6 +12,7 @@ import (
 type View struct {
 	App         string // Config.AppName
 	CSS, JS     string // addresses of the style sheet and the browser client
+	Act         string // prefix of the paths that forms post to
 	Home        string // where the name of the application leads
 	AfterSignIn string // Config.AfterSignIn
 	Refresh     string // for the browser client: the refresh route
@@ -32,6 +33,7 @@ type View struct {
 	Values  map[string]string // what was typed, by "form.field"; never a password
 	Errors  map[string]string // what is wrong, by "form.field", in the page's language
 	Failure string            // what is wrong with the whole, in the page's language
+	Again   string            // where to sign in once more, if that is what is wanted
 	Done    string            // what went well
 
 	Data any // of this page alone: AccountData, OrganizationData …
