@@ -71,17 +71,27 @@ func (s *Service) handler(e endpoint) http.Handler {
 	case e.access == signedIn:
 		inner = s.guard.RequireUser(inner)
 	}
+	return s.onlyMethod(e.method, inner, fail)
+}
+
+// Method hardens next and answers every method but the given one with 405. It is
+// for packages that add handlers.
+func (s *Service) Method(method string, next http.Handler) http.Handler {
+	return s.onlyMethod(method, next, s.fail)
+}
+
+func (s *Service) onlyMethod(method string, next http.Handler, fail func(http.ResponseWriter, *http.Request, error)) http.Handler {
+	allow := method
+	if method == http.MethodGet {
+		allow = "GET, HEAD"
+	}
 	return s.Harden(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != e.method && !(r.Method == http.MethodHead && e.method == http.MethodGet) {
-			allow := e.method
-			if e.method == http.MethodGet {
-				allow = "GET, HEAD"
-			}
+		if r.Method != method && !(r.Method == http.MethodHead && method == http.MethodGet) {
 			w.Header().Set("Allow", allow)
 			fail(w, r, ErrMethodNotAllowed)
 			return
 		}
-		inner.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 	}))
 }
 

@@ -163,6 +163,9 @@ func (s *Service) Path() string { return s.path }
 // now is the clock: UTC, in the whole microseconds that stores keep.
 func (s *Service) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Microsecond) }
 
+// Links returns where mails and redirects point, with defaults.
+func (s *Service) Links() Links { return s.links }
+
 // Now returns the time by the clock of this service, UTC, in whole microseconds.
 func (s *Service) Now() time.Time { return s.now() }
 
