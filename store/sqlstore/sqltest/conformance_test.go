@@ -1,7 +1,6 @@
 package sqltest_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/aegis-auth/aegis/store"
@@ -9,8 +8,6 @@ import (
 	"github.com/aegis-auth/aegis/store/sqlstore/sqltest"
 	"github.com/aegis-auth/aegis/store/storetest"
 )
-
-func TestMain(m *testing.M) { os.Exit(sqltest.Main(m)) }
 
 func TestConformance(t *testing.T) {
 	sqltest.Each(t, func(t *testing.T, e *sqltest.Engine) {
