@@ -179,7 +179,7 @@ func formCorpus(tb testing.TB, k Key, good string) map[string]string {
 		"percent": h + "%2E" + p + "." + s, "Bearer": "Bearer " + good, "quoted": `"` + good + `"`, "bytes": "\xff\xfe." + p + "." + s, "invalid UTF-8": h + "." + p + "." + s + "\xff", "wide dots": h + "\u3002" + p + "\u3002" + s,
 		"JSON serialisation":    fmt.Sprintf(`{"payload":%q,"protected":%q,"signature":%q}`, p, h, s),
 		"general serialisation": fmt.Sprintf(`{"payload":%q,"signatures":[{"protected":%q,"signature":%q}]}`, p, h, s),
-		"signed with break":     forgeSegments(tb, k, h[:8]+"\n"+h[8:], p), "signed payload with break": forgeSegments(tb, k, h, p[:8]+"\r\n"+p[8:]),
+		"signed with break":     forgeSegments(tb, k, h[:8]+"\n"+h[8:], p), "signed payload with break": forgeSegments(tb, k, h, p[:8]+"\r\n"+p[8:]), "signed payload with CR": forgeSegments(tb, k, h, p[:8]+"\r"+p[8:]), "CR in signature": h + "." + p + "." + s[:5] + "\r" + s[5:],
 		"signed with padding": forgeSegments(tb, k, h+strings.Repeat("=", (4-len(h)%4)%4), p+"=="), "signed with space": forgeSegments(tb, k, " "+h, p),
 		"signature cut": h + "." + p + "." + s[:len(s)-4], "signature longer": good + "AAAA", "signature zero": h + "." + p + "." + b64.EncodeToString(make([]byte, b64.DecodedLen(len(s)))), "signature empty byte": h + "." + p + ".AA",
 		"signature of 4 KiB": (h + "." + p + "." + strings.Repeat("A", maxToken))[:maxToken],
@@ -225,6 +225,18 @@ func TestVerifySignatureServesOtherIssuers(t *testing.T) {
 			p, err := ring.VerifySignature(t.Context(), forge(t, k, h, "any\x00bytes"))
 			if err != nil || string(p) != "any\x00bytes" {
 				t.Errorf("%s: VerifySignature(%s) = %q, %v, want the payload", alg, h, p, err)
+			}
+		}
+		// A key ID that is there but empty is not an absent one, for any key set.
+		is := &issuer{keys: []Key{k}}
+		if alg != HS256 {
+			unnamed := forge(t, k, fmt.Sprintf(`{"alg":%q}`, alg), "x")
+			if _, err := is.remote().VerifySignature(t.Context(), unnamed); err != nil {
+				t.Errorf("%s: VerifySignature(no kid, one key) = %v, want acceptance", alg, err)
+			}
+			empty := forge(t, k, fmt.Sprintf(`{"alg":%q,"kid":""}`, alg), "x")
+			if _, err := is.remote().VerifySignature(t.Context(), empty); !errors.Is(err, ErrInvalid) {
+				t.Errorf("%s: VerifySignature(empty kid) = %v, want ErrInvalid", alg, err)
 			}
 		}
 		for _, extra := range []string{`"crit":["x"],"x":1`, `"crit":null`, `"b64":false`, `"zip":"DEF"`, `"enc":"x"`, `"jwk":{}`, `"jku":"x"`, `"x5u":"x"`, `"x5c":[]`} {
