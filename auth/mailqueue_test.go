@@ -164,6 +164,35 @@ func TestMailQueueNeverBlocks(t *testing.T) {
 	})
 }
 
+// TestMailQueueSize: jobs that wait for another attempt, and those being worked
+// on, count too. Otherwise a mail server that is down would fill the memory.
+func TestMailQueueSize(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := newMailQueue(mailQueueConfig{workers: 2, size: 5, logger: quiet(), mailer: mailerFunc(func(_ context.Context, m *Message) error {
+			if m.To == "hangs@example.com" {
+				time.Sleep(time.Second)
+			}
+			return errors.New("later")
+		})})
+		for _, to := range []string{"a@example.com", "b@example.com", "c@example.com", "hangs@example.com", "hangs@example.com"} {
+			if err := q.Enqueue(mailTo(to)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		if err := q.Enqueue(mailTo("d@example.com")); !errors.Is(err, errMailQueueFull) {
+			t.Errorf("Enqueue = %v while three jobs wait and two are worked on, want errMailQueueFull", err)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if err := q.Enqueue(mailTo("d@example.com")); err != nil {
+			t.Errorf("Enqueue after all were given up = %v", err)
+		}
+		_ = q.Close(t.Context())
+	})
+}
+
 func TestMailQueueRetries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -32,6 +32,7 @@ func TestMailSafe(t *testing.T) {
 		"evil\u3002com":                  "evil·com",
 		"Ann https://evil.example/x":     "Ann",
 		"Ann (HTTPS://evil.example)":     "Ann",
+		"ftp://evil zoommtg://evil x":    "x",
 		"see http:evil":                  "see",
 		`\\http:\\evil`:                  "",
 		"//evil.example/x now":           "now",

@@ -109,7 +109,7 @@ func TestMIME(t *testing.T) {
 		"long lines":            {Subject: "s", Text: strings.Repeat("x", 5000) + "\n", HTML: strings.Repeat("é", 5000)},
 		"dots and From":         {Subject: "s", Text: ".\n..\nFrom me\n.hidden\n", HTML: "."},
 		"blanks at ends":        {Subject: "s", Text: "a \nb\t\n", HTML: "c \t"},
-		"looks like a boundary": {ID: "abc", Subject: "s", Text: "--=_abc--\n\n--=_abc\nContent-Type: text/html\n\nevil", HTML: "--=_abc--"},
+		"looks like a boundary": {ID: "abc", Subject: "s", Text: "--abc--\n\n--abc\n\n--=_abc--\n\n--=_abc\nContent-Type: text/html\n\nevil", HTML: "--=_abc--"},
 		"in one part":           {Subject: "s", HTML: "<p>only</p>"},
 		"with a language":       {Subject: "s", Text: "x", Lang: "pt-BR", CreatedAt: mailTime},
 	} {
