@@ -101,8 +101,10 @@ func Cookie(r *http.Request, name string) (value string, present bool, err error
 		for line != "" {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")
-			key, v, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
-			if !ok || strings.TrimRight(key, " \t") != name {
+			// White space is dropped where net/http drops it, so that no other
+			// code in the process sees a value that this one did not.
+			key, v, ok := strings.Cut(strings.Trim(pair, space), "=")
+			if !ok || strings.Trim(key, space) != name {
 				continue
 			}
 			if seen && v != value {
@@ -121,6 +123,8 @@ func Cookie(r *http.Request, name string) (value string, present bool, err error
 	}
 	return value, true, nil
 }
+
+const space = " \t\r\n"
 
 // Classes of bytes.
 const (

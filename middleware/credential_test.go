@@ -110,6 +110,7 @@ func TestCookie(t *testing.T) {
 		{name: "on a second line", fields: []string{"Cookie: a=b", "Cookie: sid=abc"}, value: "abc", present: true},
 		{name: "every character it may have", fields: []string{"Cookie: sid=azAZ09-._~+/=x="}, value: "azAZ09-._~+/=x=", present: true},
 		{name: "the longest", fields: []string{"Cookie: sid=" + long}, value: long, present: true},
+		{name: "white space, as net/http reads it", fields: []string{"Cookie: \r\nsid \t=evil ;\tsid\n=good"}, present: true, want: middleware.ErrAmbiguousCookie},
 		{name: "empty", fields: []string{"Cookie: sid="}},
 		{name: "no value at all", fields: []string{"Cookie: sid"}},
 		{name: "another case", fields: []string{"Cookie: SID=abc"}},
@@ -243,7 +244,7 @@ func TestCredentialCostsNoMemory(t *testing.T) {
 func FuzzCredential(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"", ""}, {"Bearer abc", "sid=abc"}, {"bearer\tabc", "sid=a; sid=b"}, {"Bearer %ff", "sid=\"a\""},
-		{"Basic abc", "sid=abc;;=; sid"}, {strings.Repeat(".", 5000), strings.Repeat("sid=;", 1000)},
+		{"Basic abc", "sid=abc;;=; sid"}, {"", "sid\n=0;sid=1"}, {strings.Repeat(".", 5000), strings.Repeat("sid=;", 1000)},
 	} {
 		f.Add(seed[0], seed[1])
 	}
