@@ -52,3 +52,15 @@ func (s *Service) SetName(ctx context.Context, id, name string) (*store.User, er
 		return nil
 	})
 }
+
+// MemberUser is a member of an organization together with the account.
+type MemberUser struct {
+	*store.Member
+	User *store.User // nil if the account is gone
+}
+
+// OpenInvite is an invitation together with the organization it is to.
+type OpenInvite struct {
+	*store.Invite
+	Org *store.Org
+}

@@ -166,11 +166,9 @@ func (s *Service) ResendInvite(ctx context.Context, actorID, orgID, id string) (
 	return i, s.mail(ctx, o, actorID, i, raw)
 }
 
-// OpenInvite is an invitation together with the organization it is to.
-type OpenInvite struct {
-	*store.Invite
-	Org *store.Org
-}
+// OpenInvite is an invitation together with the organization it is to. It is
+// declared in package auth, as MemberUser is.
+type OpenInvite = auth.OpenInvite
 
 // InvitesTo returns the open invitations to a user, who must have proved their
 // address: before that there are none.
@@ -189,7 +187,7 @@ func (s *Service) InvitesTo(ctx context.Context, u *store.User) ([]OpenInvite, e
 		}
 		o, err := s.store.OrgByID(ctx, i.OrgID)
 		if err == nil && o.DeletedAt.IsZero() {
-			open = append(open, OpenInvite{i, o})
+			open = append(open, OpenInvite{Invite: i, Org: o})
 		} else if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return nil, fromStore("read organization", err)
 		}
@@ -240,7 +238,7 @@ func (s *Service) Peek(ctx context.Context, raw string) (*OpenInvite, error) {
 	if err != nil {
 		return nil, fromStore("read organization", err)
 	}
-	return &OpenInvite{i, o}, nil
+	return &OpenInvite{Invite: i, Org: o}, nil
 }
 
 // Accept makes u a member by the token of an invitation.

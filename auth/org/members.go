@@ -12,11 +12,9 @@ import (
 // maxBulk bounds how many users are added at once.
 const maxBulk = 500
 
-// MemberUser is a member together with the account.
-type MemberUser struct {
-	*store.Member
-	User *store.User // nil if the account is gone
-}
+// MemberUser is a member together with the account. It is declared in package
+// auth, so that pages can be given this service without importing it.
+type MemberUser = auth.MemberUser
 
 // Members returns a page of an organization's members, oldest first, on behalf of
 // a member of it.
@@ -46,7 +44,7 @@ func (s *Service) Members(ctx context.Context, actorID, orgID string, after stor
 	}
 	out := make([]MemberUser, len(members))
 	for i, m := range members {
-		out[i] = MemberUser{m, byID[m.UserID]}
+		out[i] = MemberUser{Member: m, User: byID[m.UserID]}
 	}
 	return out, nil
 }
