@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -48,7 +49,8 @@ func readForm(r *http.Request) (form, error) {
 // refusal is an error together with the form to show again.
 type refusal struct {
 	form string
-	// names says what the page calls a field that the operation calls otherwise.
+	// names says what the page calls a field that the operation calls otherwise,
+	// and to which field the code of a whole problem belongs.
 	names map[string]string
 	err   error
 }
@@ -56,8 +58,8 @@ type refusal struct {
 func (e *refusal) Error() string { return e.err.Error() }
 func (e *refusal) Unwrap() error { return e.err }
 
-// refuse marks err as concerning a form; pairs are names of fields, the
-// operation's and the page's.
+// refuse marks err as concerning a form; pairs are names of fields, or codes of
+// problems, and the page's name for the field.
 func refuse(form string, err error, pairs ...string) error {
 	if err == nil {
 		return nil
@@ -147,7 +149,7 @@ func (p *Pages) serve(w http.ResponseWriter, r *http.Request, pg page) error {
 	p.report(w, r, err)
 	v := p.view(r)
 	v.Form, v.Values = e.form, map[string]string{}
-	v.Next, v.Token = p.svc.ReturnPath(f.get("next"), ""), f.get("token")
+	v.Next, v.Token = p.svc.ReturnPath(f.get("next"), ""), cmp.Or(f.get("token"), f.get("invite"))
 	for name := range f {
 		if known := fields[name]; !known.Password {
 			v.Values[e.form+"."+name] = f.get(name)
@@ -163,23 +165,18 @@ func (p *Pages) serve(w http.ResponseWriter, r *http.Request, pg page) error {
 func (p *Pages) blame(v *View, e *refusal, pr *problem.Error) {
 	v.Errors = map[string]string{}
 	l := v.lang
+	least := p.settings.Passwords.MinLength
 	for _, f := range pr.Fields {
-		name := f.Name
-		if n, ok := e.names[name]; ok {
-			name = n
-		}
-		text := l.textOr("field."+f.Code, f.Detail, p.settings.Passwords.MinLength)
-		text = l.textOr("field."+name+"."+f.Code, text, p.settings.Passwords.MinLength)
+		name := cmp.Or(e.names[f.Name], f.Name)
+		text := l.textOr("field."+name+"."+f.Code, l.textOr("field."+f.Code, f.Detail, least), least)
 		if _, ok := fields[name]; ok || name == "role" {
 			v.Errors[e.form+"."+name] = text
 		} else {
 			v.Failure = text
 		}
 	}
-	// The password that was asked for once more is a field, not the whole form.
-	if name, ok := e.names["current_password"]; ok && pr.Code == auth.ErrWrongPassword.Code {
-		v.Errors[e.form+"."+name] = l.textOr("problem.current_password", "")
-		return
+	if name := e.names[pr.Code]; name != "" {
+		v.Errors[e.form+"."+name] = l.textOr("field."+name+"."+pr.Code, p.explain(l, pr))
 	}
 	if pr.Code == auth.ErrReauthenticate.Code {
 		v.Again = "/login?again=1&next=" + url.QueryEscape("/account#"+e.form)
@@ -187,6 +184,11 @@ func (p *Pages) blame(v *View, e *refusal, pr *problem.Error) {
 	if len(v.Errors) == 0 && v.Failure == "" {
 		v.Failure = p.explain(l, pr)
 	}
+}
+
+// isStatus reports whether err is shown with that status.
+func isStatus(err error, status int) bool {
+	return err != nil && problem.From(err).Status == status
 }
 
 // done is the notice that ?done= names. Only names of texts are taken from the

@@ -202,7 +202,7 @@ func (p *Pages) prove(w http.ResponseWriter, r *http.Request, who *middleware.Pr
 	}
 	g, err := p.svc.Reauthenticate(r.Context(), who.UserID, who.SessionID, f.get("current_password"))
 	if err != nil {
-		return refuse(name, err, "current_password", "current_password")
+		return refuse(name, err, "invalid_credentials", "current_password")
 	}
 	p.svc.SetCookies(w, g)
 	return nil
@@ -219,7 +219,7 @@ func (p *Pages) changePassword(w http.ResponseWriter, r *http.Request, who *midd
 	}
 	u, err := p.svc.ChangePassword(r.Context(), who.UserID, f.get("current_password"), f.get("new_password"), who.SessionID)
 	if err != nil {
-		return refuse("password", err, "current_password", "current_password")
+		return refuse("password", err, "invalid_credentials", "current_password")
 	}
 	p.keepSignedIn(w, r, u, who.SessionID)
 	p.goTo(w, r, "/account?done=password")

@@ -114,7 +114,7 @@ func (p *Pages) postUsers(w http.ResponseWriter, r *http.Request, f form) error 
 	}
 	u, err := p.svc.CreateUser(r.Context(), auth.Registrant{Email: f.get("email"), Name: f.get("full_name")}, "")
 	if err != nil {
-		return refuse("new", err)
+		return refuse("new", err, "email_taken", "email")
 	}
 	p.goTo(w, r, "/admin/users/"+url.PathEscape(u.ID)+"?done=created")
 	return nil

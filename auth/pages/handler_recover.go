@@ -47,15 +47,19 @@ func (p *Pages) takeToken(r *http.Request, v *View) {
 	if v.Form == "" {
 		v.Token = r.URL.Query().Get("token")
 	}
-	if v.Failure != "" && v.Failure == v.lang.textOr("problem."+auth.ErrInvalidToken.Code, "") {
+	if v.Failure == p.invalidToken(v) {
 		v.Token = ""
 	}
 	if len(v.Token) > 512 {
 		v.Token = ""
 	}
 	if v.Token == "" && v.Failure == "" && v.Done == "" {
-		v.Failure = v.lang.textOr("problem."+auth.ErrInvalidToken.Code, "")
+		v.Failure = p.invalidToken(v)
 	}
+}
+
+func (p *Pages) invalidToken(v *View) string {
+	return v.lang.textOr("problem."+auth.ErrInvalidToken.Code, auth.ErrInvalidToken.Detail)
 }
 
 func (p *Pages) postReset(w http.ResponseWriter, r *http.Request, f form) error {

@@ -103,8 +103,9 @@ func RegisterHandler(p *Pages) http.Handler {
 }
 
 func (p *Pages) showRegister(w http.ResponseWriter, r *http.Request, status int, v *View) error {
+	q := r.URL.Query()
 	if v.Next == "" {
-		v.Next = p.svc.ReturnPath(r.URL.Query().Get("next"), "")
+		v.Next = p.svc.ReturnPath(q.Get("next"), "")
 	}
 	if v.Me != nil && v.Form == "" {
 		p.goTo(w, r, p.svc.ReturnPath(v.Next, p.cfg.AfterSignIn))
@@ -118,6 +119,13 @@ func (p *Pages) showRegister(w http.ResponseWriter, r *http.Request, status int,
 		p.write(w, r, http.StatusForbidden, "message", v)
 		return nil
 	}
+	if v.Form == "" && p.cfg.Organizations != nil && q.Get("invite") != "" {
+		// The address is that of the mail: whoever has the link has read it there.
+		if i, err := p.cfg.Organizations.Peek(r.Context(), q.Get("invite")); err == nil {
+			v.Token = q.Get("invite")
+			prefill(v, map[string]string{"register.email": i.Email})
+		}
+	}
 	v.Providers = p.providers(v.Next)
 	p.write(w, r, status, "register", v)
 	return nil
@@ -126,10 +134,10 @@ func (p *Pages) showRegister(w http.ResponseWriter, r *http.Request, status int,
 func (p *Pages) postRegister(w http.ResponseWriter, r *http.Request, f form) error {
 	ctx := r.Context()
 	u, err := p.svc.Register(ctx, auth.Registrant{
-		Email: f.get("email"), Password: f.get("new_password"), Name: f.get("full_name"),
+		Email: f.get("email"), Password: f.get("new_password"), Name: f.get("full_name"), Invite: f.get("invite"),
 	})
 	if err != nil {
-		return refuse("register", err, "password", "new_password")
+		return refuse("register", err, "password", "new_password", "email_taken", "email")
 	}
 	if u == nil { // Same answer whether or not the address was free.
 		p.goTo(w, r, "/verify-pending")

@@ -26,6 +26,9 @@ type Config struct {
 	AfterSignIn string
 	// AfterSignOut is the local path to go to after signing out. Default "/login".
 	AfterSignOut string
+	// Organizations brings the pages of organizations: the service of package
+	// auth/org. Default nil: there are none.
+	Organizations Organizations
 	// Languages are offered, the first to whoever asks for none of them. One
 	// alone is everybody's. Default: all there are, English first.
 	Languages []string
@@ -166,6 +169,11 @@ func (p *Pages) Routes() []auth.Route {
 	form("verify_pending", "/verify-pending", "public", VerifyPendingHandler(p))
 	form("account", "/account", "user", AccountHandler(p))
 	add("change_password", "GET /.well-known/change-password", "public", ChangePasswordHandler(p))
+	if p.cfg.Organizations != nil {
+		form("organizations", orgsPath, "user", OrganizationsHandler(p))
+		form("organization", orgsPath+"/{org}", "org:member", OrganizationHandler(p))
+		form("accept_invite", "/accept-invite", "public", AcceptInviteHandler(p))
+	}
 	if p.settings.Roles != nil {
 		readers := p.userReaders()
 		form("users", "/admin/users", "role:"+strings.Join(readers, ","), UsersHandler(p))

@@ -87,6 +87,9 @@ func (p *Pages) full(r *http.Request, v *View, here string) {
 		v.Nav = append(v.Nav, Link{Key: "nav." + key, URL: url, Current: key == here})
 	}
 	add("account", "/account")
+	if p.cfg.Organizations != nil {
+		add("organizations", orgsPath)
+	}
 	if p.settings.Roles == nil {
 		return
 	}

@@ -100,7 +100,7 @@ func samples(common View, l *language) []sample {
 	})
 	full("account", "failed", 0, func(v *View) {
 		v.Form, v.Data = "password", account
-		v.Errors = map[string]string{"password.current_password": text("problem.current_password"), "password.new_password": text("field.new_password.too_short", 8)}
+		v.Errors = map[string]string{"password.current_password": text("field.current_password.invalid_credentials"), "password.new_password": text("field.new_password.too_short", 8)}
 	})
 	full("account", "new", 0, func(v *View) {
 		v.Me, v.Done, v.Data = fresh, text("done.profile"), AccountData{Sessions: account.Sessions[:1]}
@@ -120,7 +120,7 @@ func samples(common View, l *language) []sample {
 	full("organizations", "empty", 1, func(v *View) {
 		v.Form, v.Data = "new", OrganizationsData{More: "/account/organizations?after=x"}
 		v.Values = map[string]string{"new.slug": "Analytical Engines"}
-		v.Errors = map[string]string{"new.slug": text("field.slug")}
+		v.Errors = map[string]string{"new.slug": text("field.slug.invalid")}
 	})
 	roles := func(selected string) []Option {
 		return []Option{
