@@ -33,7 +33,7 @@ func (s *Service) view(r *http.Request, m *store.Member) any {
 	if err != nil {
 		u = nil
 	}
-	return s.memberView(MemberUser{Member: Member: m, User: User: u})
+	return s.memberView(MemberUser{Member: m, User: u})
 }
 
 // MembersHandler answers GET {O}/{org}/members for members.
