@@ -125,15 +125,35 @@ func TestOldTLSIsRefused(t *testing.T) {
 	}
 }
 
-func TestUnknownCertificateIsRefused(t *testing.T) {
+func TestBadCertificatesAreRefused(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
 	srv.Config.ErrorLog = discard()
 	srv.StartTLS()
 	defer srv.Close()
-	_, _, err := fetchJSON(t.Context(), bounded(nil), "test", srv.URL, nil)
-	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "unknown authority") {
-		t.Errorf("error = %v, want ErrUnavailable that names the unknown authority", err)
+	known := newTransport()
+	known.TLSClientConfig.RootCAs = srv.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	defer known.CloseIdleConnections()
+	late := newTransport()
+	late.TLSClientConfig.RootCAs = known.TLSClientConfig.RootCAs
+	late.TLSClientConfig.Time = func() time.Time { return time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC) }
+	elsewhere := strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)
+	for name, tt := range map[string]struct {
+		transport http.RoundTripper
+		address   string
+		text      string
+	}{
+		"signed by nobody we know": {nil, srv.URL, "unknown authority"},
+		"of another host":          {known, elsewhere, "another host"},
+		"expired":                  {late, srv.URL, "not valid"},
+	} {
+		_, _, err := fetchJSON(t.Context(), bounded(&http.Client{Transport: tt.transport}), "test", tt.address, nil)
+		if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), tt.text) {
+			t.Errorf("%s: error = %v, want ErrUnavailable that says %q", name, err, tt.text)
+		}
+	}
+	if _, _, err := fetchJSON(t.Context(), bounded(&http.Client{Transport: known}), "test", srv.URL, nil); err != nil {
+		t.Errorf("a good certificate: error = %v, want none", err)
 	}
 }
 

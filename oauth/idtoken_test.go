@@ -83,6 +83,7 @@ func TestIDTokenRules(t *testing.T) {
 		{"over in the year 9999", map[string]any{"exp": json.Number("253402300799")}, ""},
 		{"over in the year 10000", map[string]any{"exp": json.Number("253402300800")}, "exp"},
 		{"over at 1e400", map[string]any{"exp": json.RawMessage("1e400")}, "exp"},
+		{"over in time, with an exponent", map[string]any{"exp": json.RawMessage("177237e4")}, "exp"},
 		{"over at 1e12", map[string]any{"exp": json.RawMessage("1e12")}, "exp"},
 		{"over at a number of 40 digits", map[string]any{"exp": json.RawMessage(strings.Repeat("9", 40))}, "exp"},
 		{"over at zero", map[string]any{"exp": 0}, "exp"},
@@ -95,6 +96,8 @@ func TestIDTokenRules(t *testing.T) {
 		{"issued ahead within the leeway", map[string]any{"iat": at(30 * time.Second)}, ""},
 		{"issued ahead beyond the leeway", map[string]any{"iat": at(31 * time.Second)}, "iat"},
 		{"issued at a string", map[string]any{"iat": "1772366400"}, "iat"},
+		{"issued at zero", map[string]any{"iat": 0}, "iat"},
+		{"issued before 1970", map[string]any{"iat": -1}, "iat"},
 		{"issued at null", map[string]any{"iat": nil}, "iat"},
 		{"never issued", map[string]any{"iat": missing}, "iat"},
 		{"valid since now", map[string]any{"nbf": at(0)}, ""},
@@ -140,20 +143,31 @@ func TestIDTokenRules(t *testing.T) {
 	}
 }
 
+// TestIDTokenRulesWithoutExpectationsRefuseAll: what is not configured is not
+// equal to what is empty.
 func TestIDTokenRulesWithoutExpectationsRefuseAll(t *testing.T) {
 	t.Parallel()
-	empty := mustMarshal(map[string]any{"iss": "", "aud": "", "azp": "", "nonce": "", "sub": "s",
-		"iat": testTime.Unix(), "exp": testTime.Add(time.Hour).Unix()})
-	for name, rules := range map[string]idTokenRules{
-		"zero rules":     {now: testTime},
-		"empty issuer":   {issuers: []string{""}, clientID: "client", nonce: "nonce-1", now: testTime},
-		"no client ID":   {issuers: []string{"https://issuer.example"}, nonce: "nonce-1", now: testTime},
-		"no nonce known": {issuers: []string{"https://issuer.example"}, clientID: "client", now: testTime},
+	for name, tt := range map[string]struct {
+		forget func(*idTokenRules)
+		empty  []string // claims that are empty, to match
+	}{
+		"issuer":    {func(r *idTokenRules) { r.issuers = []string{""} }, []string{"iss"}},
+		"issuers":   {func(r *idTokenRules) { r.issuers = nil }, []string{"iss"}},
+		"client ID": {func(r *idTokenRules) { r.clientID = "" }, []string{"aud", "azp"}},
+		"nonce":     {func(r *idTokenRules) { r.nonce = "" }, []string{"nonce"}},
+		"all": {func(r *idTokenRules) { *r = idTokenRules{issuers: []string{""}, now: testTime} },
+			[]string{"iss", "aud", "azp", "nonce"}},
 	} {
-		for _, payload := range [][]byte{empty, mustMarshal(goodClaims())} {
-			if _, _, err := rules.check(payload); err == nil {
-				t.Errorf("%s: check(%s) succeeded, want an error", name, payload)
-			}
+		rules, claims := testRules(), goodClaims()
+		tt.forget(&rules)
+		for _, c := range tt.empty {
+			claims[c] = ""
+		}
+		if _, _, err := rules.check(mustMarshal(claims)); !errors.Is(err, ErrRejected) {
+			t.Errorf("without %s: check of an empty claim error = %v, want ErrRejected", name, err)
+		}
+		if _, _, err := rules.check(mustMarshal(goodClaims())); !errors.Is(err, ErrRejected) {
+			t.Errorf("without %s: check of a good token error = %v, want ErrRejected", name, err)
 		}
 	}
 }

@@ -84,9 +84,10 @@ const maxUnix = 253402300799
 // number of seconds. Fractions are allowed there and cut off here.
 func (m members) unix(name string) (time.Time, bool) {
 	raw, ok := m[name]
-	if !ok || len(raw) == 0 || len(raw) > 32 || raw[0] < '0' || raw[0] > '9' || strings.ContainsAny(string(raw), "eE") {
+	if !ok || len(raw) > 32 || strings.ContainsAny(string(raw), "eE") {
 		return time.Time{}, false
 	}
+	// No other JSON value than a number is one to ParseFloat.
 	n, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil || n < 1 || n > maxUnix {
 		return time.Time{}, false

@@ -21,6 +21,7 @@ import (
 // Endpoint is one address of a [Server], for counting and replacing.
 type Endpoint string
 
+// The addresses of a [Server].
 const (
 	Discovery    Endpoint = "discovery"
 	Authorize    Endpoint = "authorize" // of both protocols

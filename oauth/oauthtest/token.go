@@ -229,7 +229,7 @@ func (s *Server) spoilClaims(claims map[string]any, now time.Time) {
 		EmptySubject:            func() { claims["sub"] = "" },
 		BlankSubject:            func() { claims["sub"] = " " },
 		NullSubject:             func() { claims["sub"] = nil },
-		NumericSubject:          func() { claims["sub"] = 248289761001 },
+		NumericSubject:          func() { claims["sub"] = int64(248289761001) },
 		ObjectSubject:           func() { claims["sub"] = map[string]any{"id": claims["sub"]} },
 		LongSubject:             func() { claims["sub"] = strings.Repeat("s", 256) },
 		ControlSubject:          func() { claims["sub"] = "248289761001\x00" },
