@@ -1,5 +1,7 @@
 package token
 
+//lint:file-ignore SA1019 keys that must be refused are made in the ways that are deprecated
+
 import (
 	"bytes"
 	"crypto"
