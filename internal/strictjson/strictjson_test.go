@@ -127,7 +127,7 @@ type document struct {
 	Choice   choice            `json:"choice"`
 	Ignored  string            `json:"-"`
 	Untagged string
-	hidden   string
+	hidden   string //lint:ignore U1000 a member of this name must not reach it
 }
 
 // choice decodes itself from text.
