@@ -141,6 +141,27 @@ func (e *Engine) DSN(tb testing.TB) string {
 	return filepath.Join(tb.TempDir(), "test.db")
 }
 
+// OwnDatabase is DSN with a database that no other test uses, for what cannot be
+// told apart by its prefix. It is dropped when the test ends.
+func (e *Engine) OwnDatabase(tb testing.TB) string {
+	tb.Helper()
+	e.Require(tb)
+	if e.server == nil {
+		return e.DSN(tb)
+	}
+	name := databaseName()
+	dsn, err := e.server.newDatabase(name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := e.server.dropDatabase(name); err != nil {
+			tb.Error(err)
+		}
+	})
+	return dsn
+}
+
 // DB returns the pool that tests on a server share. It panics for SQLite.
 func (e *Engine) DB(tb testing.TB) *sql.DB {
 	tb.Helper()
@@ -224,30 +245,17 @@ func (s *server) start() error {
 	return s.err
 }
 
-func (s *server) create() error {
-	admin, err := sql.Open(s.driver, s.admin)
-	if err != nil {
-		return err
-	}
-	defer admin.Close()
-	name := "aegis_test_" + strings.ToLower(rand.Text()[:12])
-	if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
+func (s *server) create() (err error) {
+	name := databaseName()
+	if s.dsn, err = s.newDatabase(name); err != nil {
 		return err
 	}
 	s.database = name
-	if s.dsn, err = s.within(s.admin, name); err != nil {
-		return err
-	}
 	if s.db, err = sql.Open(s.driver, s.dsn); err != nil {
 		return err
 	}
 	s.db.SetMaxOpenConns(maxConns)
 	s.db.SetMaxIdleConns(maxConns)
-	if s.tune != "" {
-		if _, err := admin.Exec(fmt.Sprintf(s.tune, name)); err != nil {
-			return err
-		}
-	}
 	return s.db.Ping()
 }
 
@@ -258,14 +266,42 @@ func (s *server) stop() {
 	if s.db != nil {
 		s.db.Close()
 	}
+	if err := s.dropDatabase(s.database); err != nil {
+		fmt.Fprintf(os.Stderr, "sqltest: %v\n", err)
+	}
+}
+
+// databaseName returns a name nobody else uses.
+func databaseName() string { return "aegis_test_" + strings.ToLower(rand.Text()[:12]) }
+
+// newDatabase creates a database and returns its address.
+func (s *server) newDatabase(name string) (dsn string, err error) {
 	admin, err := sql.Open(s.driver, s.admin)
-	if err == nil {
-		_, err = admin.Exec(fmt.Sprintf(s.drop, s.database))
-		admin.Close()
-	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "sqltest: drop database %s: %v\n", s.database, err)
+		return "", err
 	}
+	defer admin.Close()
+	if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
+		return "", err
+	}
+	if s.tune != "" {
+		if _, err := admin.Exec(fmt.Sprintf(s.tune, name)); err != nil {
+			return "", err
+		}
+	}
+	return s.within(s.admin, name)
+}
+
+func (s *server) dropDatabase(name string) error {
+	admin, err := sql.Open(s.driver, s.admin)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	if _, err := admin.Exec(fmt.Sprintf(s.drop, name)); err != nil {
+		return fmt.Errorf("drop database %s: %w", name, err)
+	}
+	return nil
 }
 
 // pooled returns a store whose tables exist already, if there is one: creating
