@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aegis-auth/aegis/auth"
+	"github.com/aegis-auth/aegis/auth/org"
 	"github.com/aegis-auth/aegis/auth/pages"
 	"github.com/aegis-auth/aegis/store/memstore"
 )
@@ -44,6 +45,7 @@ func (c *clock) advance(d time.Duration) {
 // env is a service with its pages behind a real server.
 type env struct {
 	*auth.Service
+	orgs   *org.Service
 	pages  *pages.Pages
 	clock  *clock
 	mail   *auth.Outbox
@@ -71,13 +73,17 @@ func newEnvWith(tb testing.TB, pc pages.Config, change ...func(*auth.Config)) *e
 	if err != nil {
 		tb.Fatal(err)
 	}
+	if e.orgs, err = org.New(svc, org.Config{}); err != nil {
+		tb.Fatal(err)
+	}
+	pc.Organizations = e.orgs
 	p, err := pages.New(svc, pc)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	e.Service, e.pages = svc, p
 	mux := http.NewServeMux()
-	mux.Handle(svc.Path()+"/", svc.Mux())
+	mux.Handle("/", e.orgs.Mux())
 	for _, r := range p.Routes() {
 		mux.Handle(r.Pattern, r.Handler)
 	}
@@ -198,6 +204,7 @@ var (
 	formPattern   = regexp.MustCompile(`(?s)<form([^>]*)>(.*?)</form>`)
 	inputPattern  = regexp.MustCompile(`<(?:input|textarea)([^>]*)>`)
 	selectPattern = regexp.MustCompile(`(?s)<select([^>]*)>(.*?)</select>`)
+	optionPattern = regexp.MustCompile(`<option value="([^"]*)"[^>]*>`)
 	attrPattern   = regexp.MustCompile(`([a-z-]+)="([^"]*)"`)
 )
 
@@ -226,7 +233,13 @@ func (b *browser) submit(button string, typed ...string) *browser {
 			}
 		}
 		for _, sel := range selectPattern.FindAllStringSubmatch(inner, -1) {
-			form.Set(attrs(sel[1])["name"], "")
+			chosen, options := "", optionPattern.FindAllStringSubmatch(sel[2], -1)
+			for i, o := range options {
+				if i == 0 || strings.Contains(o[0], " selected") {
+					chosen = html.UnescapeString(o[1])
+				}
+			}
+			form.Set(attrs(sel[1])["name"], chosen)
 		}
 		name, value, _ := strings.Cut(button, "=")
 		if button == "" && strings.Contains(inner, ` name="do"`) ||
