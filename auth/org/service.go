@@ -107,6 +107,9 @@ func New(a *auth.Service, c Config) (*Service, error) {
 	return s, nil
 }
 
+// Path returns the path of the routes of organizations.
+func (s *Service) Path() string { return s.cfg.Path }
+
 // Auth returns the service that s was added to.
 func (s *Service) Auth() *auth.Service { return s.auth }
 

@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/aegis-auth/aegis/auth"
+	"github.com/aegis-auth/aegis/auth/org"
+	"github.com/aegis-auth/aegis/auth/pages"
 	"github.com/aegis-auth/aegis/auth/token"
 	"github.com/aegis-auth/aegis/middleware"
 	"github.com/aegis-auth/aegis/store"
@@ -23,6 +25,8 @@ type app struct {
 	logger *slog.Logger
 	db     *database
 	svc    *auth.Service
+	orgs   *org.Service
+	pages  *pages.Pages
 	outbox *auth.Outbox // nil with a real mailer
 }
 
@@ -34,15 +38,28 @@ func newApp(ctx context.Context, set *settings, stderr io.Writer) (*app, error) 
 	if a.db, err = openDatabase(ctx, set.database); err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	config, err := a.config()
-	if err == nil {
-		a.svc, err = auth.New(config)
-	}
-	if err != nil {
+	if err := a.wire(); err != nil {
 		a.db.close()
 		return nil, err
 	}
 	return a, nil
+}
+
+// wire makes the services: accounts, organizations on top of them, and pages on
+// top of both.
+func (a *app) wire() error {
+	config, err := a.config()
+	if err != nil {
+		return err
+	}
+	if a.svc, err = auth.New(config); err != nil {
+		return err
+	}
+	if a.orgs, err = org.New(a.svc, org.Config{}); err != nil {
+		return err
+	}
+	a.pages, err = pages.New(a.svc, pages.Config{Organizations: a.orgs})
+	return err
 }
 
 func (a *app) close() { a.db.close() }
@@ -91,10 +108,11 @@ func (a *app) config() (auth.Config, error) {
 	if c.Keys, err = a.keys(); err != nil {
 		return c, err
 	}
-	if c.Mailer, err = a.mailer(); err != nil {
+	if c.Providers, err = set.providers(); err != nil {
 		return c, err
 	}
-	return c, nil
+	c.Mailer, err = a.mailer()
+	return c, err
 }
 
 // keys returns what signs access tokens, nil for HS256 under the secret.
@@ -134,20 +152,23 @@ func (a *app) mailer() (auth.Mailer, error) {
 	return a.outbox, nil
 }
 
+// routes is every route of the services.
+func (a *app) routes() []auth.Route {
+	return slices.Concat(a.svc.Routes(), a.orgs.Routes(), a.pages.Routes())
+}
+
 // handler is every route of the program.
 func (a *app) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle(a.svc.Path()+"/", a.svc.Mux())
-	for _, r := range a.svc.Routes() {
-		if !strings.HasPrefix(r.Path(), a.svc.Path()+"/") {
-			mux.Handle(r.Pattern, r.Handler)
-		}
-	}
+	mux := auth.NewMux(a.svc, a.routes(), a.svc.Path(), a.orgs.Path())
 	guard := a.guard()
+	guard.OrgRoles = a.orgs
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, 200, map[string]string{"status": "ok"}) })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("GET /api/hello", guard.RequireUser(http.HandlerFunc(hello)))
 	mux.Handle("GET /api/admin", guard.RequireRole(auth.RoleAdmin)(http.HandlerFunc(hello)))
+	mux.Handle("GET /api/orgs/{org}/report", guard.RequireOrgRole(store.OrgAdmin, "org")(http.HandlerFunc(hello)))
+	mux.Handle("GET /app", a.landing())
+	mux.Handle("GET /{$}", http.RedirectHandler("/app", http.StatusSeeOther))
 	if a.outbox != nil {
 		mux.Handle("/dev/outbox", a.outbox)
 		mux.Handle("/dev/outbox/", a.outbox)
@@ -194,7 +215,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 // banner says where everything is.
 func (a *app) banner(w io.Writer) {
 	base := a.set.baseURL
-	fmt.Fprintf(w, "Aegis is listening on %s\n  routes   %s%s/auth\n", base, base, a.set.prefix)
+	fmt.Fprintf(w, "Aegis is listening on %s\n  sign in  %s/login\n  routes   %s%s/auth\n", base, base, base, a.set.prefix)
 	if a.outbox != nil {
 		fmt.Fprintf(w, "  mails    %s/dev/outbox\n", base)
 	}

@@ -69,6 +69,19 @@ func (d *database) ping(ctx context.Context) error {
 	return d.sql.Ping(ctx)
 }
 
+// plan names the migrations that are missing.
+func (d *database) plan(ctx context.Context) ([]string, error) {
+	if d.sql == nil {
+		return nil, nil
+	}
+	missing, err := d.sql.Plan(ctx)
+	names := make([]string, len(missing))
+	for i, m := range missing {
+		names[i] = m.Name
+	}
+	return names, err
+}
+
 func (d *database) close() {
 	if d.sql != nil {
 		d.sql.Close()

@@ -15,6 +15,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/aegis-auth/aegis/auth/authcli"
 )
 
 func main() {
@@ -38,14 +40,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 		return err
 	}
+	if args := flags.Args(); len(args) > 0 && !authcli.NeedsService(args[0]) {
+		return standalone(ctx, args, stdin, stdout, stderr)
+	}
 	set, err := loadSettings(*envFile, os.LookupEnv)
 	if err != nil {
 		return err
 	}
-	if len(set.notices) > 0 && flags.NArg() == 0 {
-		for _, notice := range set.notices {
-			fmt.Fprintln(stderr, notice)
-		}
+	for _, notice := range set.notices {
+		fmt.Fprintln(stderr, notice)
 	}
 	app, err := newApp(ctx, set, stderr)
 	if err != nil {

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/aegis-auth/aegis/auth/authcli"
 )
 
 // setting is one line of the help.
@@ -32,6 +34,13 @@ var settingHelp = []setting{
 	{"REFRESH_TOKEN_EXPIRE_DAYS", "14", "idle limit of a session"},
 	{"SESSION_MAX_DAYS", "30", "absolute limit of a session"},
 	{"REFRESH_REUSE_GRACE_SECONDS", "10", "0 is strict"},
+	{"GITHUB_OAUTH_CLIENT_ID, _SECRET", "", "blank switches the provider off"},
+	{"GITHUB_BASE_URL", "https://github.com", "or a server of GitHub Enterprise"},
+	{"GOOGLE_OAUTH_CLIENT_ID, _SECRET", "", "blank switches the provider off"},
+	{"GOOGLE_ISSUER", "Google's", "a test issuer on loopback"},
+	{"OIDC_NAME, OIDC_ISSUER", "", "any other OpenID Connect issuer"},
+	{"OIDC_CLIENT_ID, _SECRET", "", ""},
+	{"OAUTH_SESSION_SECRET", "derived", "accepted for compatibility: every key is derived from JWT_SECRET_KEY"},
 	{"REGISTRATION", "open", "open, private or closed"},
 	{"ADMIN_EMAILS", "", "become administrators once verified, separated by commas"},
 	{"FIRST_USER_ADMIN", "1 in development", "the first user of all becomes administrator"},
@@ -52,13 +61,15 @@ var settingHelp = []setting{
 func usage(flags *flag.FlagSet) {
 	w := flags.Output()
 	fmt.Fprint(w, "Usage: server [-env file] [command [arguments]]\n\n"+
-		"Without a command it serves. Settings come from the environment, or from the file:\n\n")
+		"Without a command it serves; the commands are listed below. Settings come from the environment, or from the file:\n\n")
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, s := range settingHelp {
 		fmt.Fprintf(table, "  %s\t%s\t%s\n", s.name, s.fallback, s.help)
 	}
 	table.Flush()
-	fmt.Fprintln(w)
+	fmt.Fprint(w, "\nCommands:\n\n")
+	authcli.Usage(w)
+	fmt.Fprint(w, "\nFlags:\n\n")
 	flags.PrintDefaults()
 }
 
