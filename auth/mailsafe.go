@@ -92,13 +92,12 @@ func breakDots(w string, n int) string {
 		}
 		following := 0
 		for _, r := range runes[i+1:] {
-			if n == 1 && isLabel(r) || unicode.IsLetter(r) || unicode.IsMark(r) {
-				following++
-				continue
+			if following == n || !(n == 1 && isLabel(r) || unicode.IsLetter(r) || unicode.IsMark(r)) {
+				break
 			}
-			break
+			following++
 		}
-		if following >= n {
+		if following == n {
 			runes[i], changed = '·', true
 		}
 	}

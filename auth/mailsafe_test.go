@@ -160,3 +160,23 @@ func TestMessagePrintsNoSecret(t *testing.T) {
 		}
 	}
 }
+
+// FuzzMailSafe looks for a text that stays clickable, or that a second pass
+// would still change.
+func FuzzMailSafe(f *testing.F) {
+	for _, s := range []string{"Ann", "a.b.com", "http://x", "\uff57ww.x", "a\u200b.\u2060com", "x@y.zz", "mailto\u00ad:x", "evil\u3002\u0301com", "a.\u0301b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := mailSafe(s)
+		if bad := clickable.FindString(got); bad != "" {
+			t.Errorf("mailSafe(%q) = %q, which has %q", s, got, bad)
+		}
+		if !utf8.ValidString(got) || utf8.RuneCountInString(got) > mailTextMax || mailLine(got) != got {
+			t.Errorf("mailSafe(%q) = %q: not one short line of UTF-8", s, got)
+		}
+		if again := mailSafe(got); again != got {
+			t.Errorf("mailSafe(%q) = %q, and a second time %q", s, got, again)
+		}
+	})
+}
