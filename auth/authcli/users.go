@@ -153,8 +153,6 @@ func createTestUsers(c *call) error {
 	if err != nil {
 		return err
 	}
-	// One password for all: each has its own salt, and hashing is what takes the
-	// time, so there is nothing to gain from many.
 	var all []made
 	bar := c.progress(*count)
 	for n := range *count {

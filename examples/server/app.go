@@ -30,12 +30,15 @@ type app struct {
 	outbox *auth.Outbox // nil with a real mailer
 }
 
-// newApp opens the database, brings its schema up to date, and makes the
-// service.
-func newApp(ctx context.Context, set *settings, stderr io.Writer) (*app, error) {
+// newApp opens the database and makes the services. It brings the schema up to
+// date, unless that is what the command is about.
+func newApp(ctx context.Context, set *settings, command string, stderr io.Writer) (*app, error) {
+	if command != "" && set.get("LOG_LEVEL") == "" {
+		set.logLevel = "warn" // a command says itself what it did
+	}
 	a := &app{set: set, logger: newLogger(set, stderr)}
 	var err error
-	if a.db, err = openDatabase(ctx, set.database); err != nil {
+	if a.db, err = openDatabase(ctx, set.database, command != "migrate"); err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	if err := a.wire(); err != nil {

@@ -22,8 +22,8 @@ type database struct {
 	sql   *sqlstore.Store
 }
 
-// openDatabase opens the database and brings its schema up to date.
-func openDatabase(ctx context.Context, address string) (*database, error) {
+// openDatabase opens the database and, if told so, brings its schema up to date.
+func openDatabase(ctx context.Context, address string, migrate bool) (*database, error) {
 	kind, rest, _ := strings.Cut(address, ":")
 	var driver string
 	dsn := address
@@ -43,9 +43,11 @@ func openDatabase(ctx context.Context, address string) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Migrate(ctx); err != nil {
-		s.Close()
-		return nil, fmt.Errorf("bring the schema up to date: %w", err)
+	if migrate {
+		if err := s.Migrate(ctx); err != nil {
+			s.Close()
+			return nil, fmt.Errorf("bring the schema up to date: %w", err)
+		}
 	}
 	return &database{store: s, sql: s, label: label(address)}, nil
 }

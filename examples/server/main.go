@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	for _, notice := range set.notices {
 		fmt.Fprintln(stderr, notice)
 	}
-	app, err := newApp(ctx, set, stderr)
+	app, err := newApp(ctx, set, flags.Arg(0), stderr)
 	if err != nil {
 		return err
 	}
