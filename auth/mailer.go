@@ -37,7 +37,7 @@ var ErrMailRefused = errors.New("auth: mail refused")
 type MailKind string
 
 // The kinds of mail. Those with a link that carries a token say so; the link of
-// any other kind is optional and leads to a page where the reader can act.
+// any other kind is optional and leads to the sign-in page.
 const (
 	MailVerify               MailKind = "verify"                 // prove this address; with token
 	MailReset                MailKind = "reset"                  // choose a new password; with token

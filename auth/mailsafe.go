@@ -48,6 +48,15 @@ func mailSafe(s string) string {
 	return strings.TrimSpace(string(runes))
 }
 
+// mailPerson is mailSafe for the name of a person that may be an address, for
+// want of a better one. The address stays readable, and is no link.
+func mailPerson(s string) string {
+	if _, err := CanonicalEmail(s); err != nil || len(s) > mailTextMax || strings.Contains(lowerASCII(s), "www.") {
+		return mailSafe(s)
+	}
+	return breakDomains(s)
+}
+
 // linkSchemes are the schemes that mail programs turn into links although no
 // slash follows.
 var linkSchemes = []string{"mailto:", "tel:", "sms:", "callto:", "skype:", "javascript:", "vbscript:", "data:", "file:", "http:", "https:"}
@@ -259,9 +268,11 @@ func redactReply(text string, secrets ...string) string {
 	return text
 }
 
-// durationWords puts a length of time into English words, rounded down.
+// durationWords puts a length of time into English words, rounded down to whole
+// minutes where there are any.
 func durationWords(d time.Duration) string {
 	const day = 24 * time.Hour
+	d = d.Round(time.Second) // what is left of 15 minutes a moment later
 	count, unit := int64(d/time.Minute), "minute"
 	switch {
 	case d >= 2*day && d%day == 0:

@@ -66,6 +66,24 @@ func TestMailSafe(t *testing.T) {
 	}
 }
 
+func TestMailPerson(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"Bob Builder":                "Bob Builder",
+		"Bob@Example.com":            "Bob@Example·com",
+		"evil.com/x@y.example":       "evil·com/x@y·example",
+		"www.x@example.com":          "",
+		"bob@example.com, eve@x.org": "",
+		"Bob <bob@example.com>":      "Bob",
+		"":                           "",
+	} {
+		got := mailPerson(in)
+		if got != want || clickable.MatchString(got) {
+			t.Errorf("mailPerson(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestDeviceWords(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
@@ -96,6 +114,7 @@ func TestDurationWords(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		time.Millisecond: "1 second", time.Second: "1 second", 30 * time.Second: "30 seconds",
 		time.Minute: "1 minute", 90 * time.Second: "1 minute", 30 * time.Minute: "30 minutes", 90 * time.Minute: "90 minutes",
+		15*time.Minute - time.Millisecond: "15 minutes", 14*time.Minute + 50*time.Second: "14 minutes",
 		time.Hour: "1 hour", 24 * time.Hour: "24 hours", 36 * time.Hour: "36 hours", 48 * time.Hour: "2 days", 14 * 24 * time.Hour: "14 days",
 	} {
 		if got := durationWords(d); got != want {

@@ -33,7 +33,7 @@ type Mail struct {
 	// MailEmailChanged and MailInvite may name another address.
 	To string
 
-	Link     string        // absolute address of a page; the kinds with a token need it
+	Link     string        // absolute: of the page that takes the token; in notices, of the sign-in page, or empty
 	Lifetime time.Duration // of the link's token; of the lock in MailLocked
 	Lang     string        // preferred language tag, "de-AT"; English if there are no such templates
 
@@ -69,7 +69,7 @@ type MailData struct {
 	Name    string // the recipient's; at most 64 characters, no links
 	Email   string // the recipient's address
 
-	Link      string        // where to go; empty in notices that have none
+	Link      string        // the page that takes the token; in notices the sign-in page, or empty
 	ExpiresIn string        // Lifetime in English words: "30 minutes"
 	Lifetime  time.Duration // for templates in other languages
 
@@ -181,7 +181,7 @@ func (t *mailTemplates) render(m Mail, now time.Time) (*Message, error) {
 func (m *Mail) data(appName, lang string) MailData {
 	d := MailData{
 		AppName: appName, Lang: lang, Email: m.To, Link: m.Link,
-		Org: mailSafe(m.Org), Inviter: mailSafe(m.Inviter), Role: mailSafe(m.Role), Provider: mailSafe(m.Provider),
+		Org: mailSafe(m.Org), Inviter: mailPerson(m.Inviter), Role: mailSafe(m.Role), Provider: mailSafe(m.Provider),
 		OldEmail: maskOther(m.OldEmail, m.To), NewEmail: maskOther(m.NewEmail, m.To),
 		Device: MailDevice{
 			UserAgent: deviceWords(m.UserAgent),
