@@ -97,16 +97,21 @@ func (g *gate) acquire(ctx context.Context) error {
 	case <-timer.C:
 		err = errBusy
 	}
+	return g.giveUp(place, turn, err)
+}
+
+// giveUp ends a wait for the reason why. It returns nil if the slot arrived in the
+// same moment and is used after all: a patient request may as well. Nobody reads
+// the answer of one whose context ended, so that passes it on.
+func (g *gate) giveUp(place *list.Element, turn chan struct{}, why error) error {
 	if g.leave(place, turn) {
-		return err
+		return why
 	}
-	// The slot arrived in the same moment. Nobody reads the answer of a request
-	// whose context ended; a patient one may as well use it.
-	if err != errBusy {
-		g.release()
-		return err
+	if why == error(errBusy) {
+		return nil
 	}
-	return nil
+	g.release()
+	return why
 }
 
 // leave takes a waiter out of the queue. It returns false if the waiter was

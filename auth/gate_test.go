@@ -199,30 +199,31 @@ func TestGateDoesNothingForAnEndedContext(t *testing.T) {
 }
 
 // A slot that is handed over in the very moment in which its receiver gives up
-// must not be lost.
+// is not lost.
 func TestGateKeepsASlotHandedToALeaver(t *testing.T) {
 	t.Parallel()
-	for _, byDeadline := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
-			for range 50 { // select picks among the ready cases at random
-				g := newGate(1)
-				// The holder frees its slot at the instant the waiter gives up.
-				go func() { _ = g.do(context.Background(), func() { time.Sleep(g.wait) }) }()
-				synctest.Wait()
-				ctx := context.Background()
-				if byDeadline {
-					var cancel context.CancelFunc
-					ctx, cancel = context.WithTimeout(ctx, g.wait)
-					defer cancel()
-				}
-				ran := false
-				err := g.do(ctx, func() { ran = true })
-				if ran != (err == nil) {
-					t.Fatalf("do = %v, ran = %v", err, ran)
-				}
-				synctest.Wait()
-				idle(t, g, 1)
+	for _, tt := range []struct {
+		name string
+		why  error
+		want error
+		free int // slots right after
+	}{
+		{"a patient one uses it", errBusy, nil, 0},
+		{"one whose context ended passes it on", context.Canceled, context.Canceled, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := newGate(1)
+			if err := g.acquire(t.Context()); err != nil {
+				t.Fatal(err)
 			}
+			turn := make(chan struct{})
+			place := g.queue.PushBack(turn)
+			g.release() // to the one in the queue
+			if err := g.giveUp(place, turn, tt.why); !errors.Is(err, tt.want) {
+				t.Errorf("giveUp(%v) = %v, want %v", tt.why, err, tt.want)
+			}
+			idle(t, g, tt.free)
 		})
 	}
 }

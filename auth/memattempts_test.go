@@ -147,6 +147,7 @@ func TestMemAttemptsForgets(t *testing.T) {
 		{"the oldest block, if all are blocked", []store.Attempts{locked, blocked, blocked, blocked}, 0, 0},
 		{"a block that has ended", []store.Attempts{lasting, blocked, lasting, lasting}, time.Hour, 1},
 		{"a lock that has ended lasts", []store.Attempts{locked, lasting, lasting, idle}, time.Hour, 3},
+		{"but is the next to go among them", []store.Attempts{lasting, locked, lasting, lasting}, time.Hour, 1},
 		{"what has expired, though used last", []store.Attempts{lasting, lasting, lasting, idle}, time.Hour, 3},
 	}
 	for _, tt := range tests {
@@ -166,6 +167,23 @@ func TestMemAttemptsForgets(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What lasted and has expired goes before what is in use.
+func TestMemAttemptsForgetsTheExpired(t *testing.T) {
+	t.Parallel()
+	now := limitStart
+	m := newMemAttempts(2, func() time.Time { return now })
+	m.set(t, "account", store.Attempts{Count: 4, Since: now, Expires: now.Add(180 * 24 * time.Hour)})
+	now = now.Add(180 * 24 * time.Hour)
+	for _, key := range []string{"one", "two"} {
+		m.set(t, key, store.Attempts{Count: 1, Since: now, Expires: now.Add(time.Minute)})
+	}
+	for key, want := range map[string]bool{"account": false, "one": true, "two": true} {
+		if got := m.has(key); got != want {
+			t.Errorf("remembers %q = %v, want %v", key, got, want)
+		}
 	}
 }
 
