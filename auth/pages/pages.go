@@ -109,17 +109,26 @@ func (p *Pages) offer() error {
 	return nil
 }
 
-// renderSamples executes every page with invented content.
+// renderSamples executes every page with invented content. It reports one error
+// for each file, and what is wrong in one language alone if nothing else is.
 func (p *Pages) renderSamples() error {
-	var wrong []error
 	for _, tag := range slices.Sorted(maps.Keys(p.render.languages)) {
+		var wrong []error
+		broken := map[string]bool{}
 		for _, s := range samples(p.common(), p.render.languages[tag]) {
+			if broken[s.page] {
+				continue
+			}
 			if _, err := p.render.render(s.page, tag, &s.view); err != nil {
-				wrong = append(wrong, fmt.Errorf("pages: in language %q: %w", tag, err))
+				broken[s.page] = true
+				wrong = append(wrong, fmt.Errorf("pages: templates/%s.html in language %q: %w", s.page, tag, err))
 			}
 		}
+		if len(wrong) > 0 {
+			return errors.Join(wrong...)
+		}
 	}
-	return errors.Join(wrong...)
+	return nil
 }
 
 // common is what every page is given.
