@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,20 +70,22 @@ func (s *Service) StartSession(ctx context.Context, u *store.User, method string
 	if !s.cfg.Cookies.Disabled {
 		g.deviceMark = s.marks.renew(d.Mark, u.ID, now)
 	}
-	s.endOldest(ctx, u.ID, now)
+	s.endOldest(ctx, row, now)
 	s.touchSignIn(ctx, u)
 	return g, nil
 }
 
-// endOldest keeps a user's sessions within maxSessions. Trouble is logged and no
-// more: the sign-in itself has happened.
-func (s *Service) endOldest(ctx context.Context, userID string, now time.Time) {
-	rows, err := s.cfg.Store.ListSessions(ctx, userID)
+// endOldest keeps a user's sessions within maxSessions, the new one among them,
+// which is never the one to go. Trouble is logged and no more: the sign-in itself
+// has happened.
+func (s *Service) endOldest(ctx context.Context, newest *store.Session, now time.Time) {
+	rows, err := s.cfg.Store.ListSessions(ctx, newest.UserID)
 	if err != nil {
 		s.cfg.Logger.WarnContext(ctx, "list sessions", "err", err)
 		return
 	}
-	for _, old := range rows[min(len(rows), maxSessions):] {
+	others := slices.DeleteFunc(rows, func(row *store.Session) bool { return row.ID == newest.ID })
+	for _, old := range others[min(len(others), maxSessions-1):] {
 		if err := s.cfg.Store.RevokeSession(ctx, old.ID, now); err != nil {
 			s.cfg.Logger.WarnContext(ctx, "end oldest session", "err", err)
 		}

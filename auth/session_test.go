@@ -412,3 +412,19 @@ func TestRefreshGrantIsNotForBrowsers(t *testing.T) {
 		t.Error("a browser is shown the refresh token")
 	}
 }
+
+// TestManySignInsInOneMoment: with equal times the order of sessions is chance,
+// and yet a fresh sign-in is never the one that is ended.
+func TestManySignInsInOneMoment(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	c := e.client(t)
+	c.register(alice, aliceWords)
+	for i := range 120 {
+		c.bearer = ""
+		c.bearer = c.signIn(alice, aliceWords).json(t)["access_token"].(string)
+		if a := c.get("/auth/me"); a.StatusCode != 200 {
+			t.Fatalf("me right after sign-in %d = %d, want 200", i+1, a.StatusCode)
+		}
+	}
+}
