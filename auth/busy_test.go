@@ -41,8 +41,8 @@ func TestBusySignInsCountAgainstNobody(t *testing.T) {
 	g.maxQueue = 0
 	for range 150 {
 		_, err := s.SignIn(t.Context(), u.Email, "secure123", d)
-		if !errors.Is(err, errBusy) || problem.From(err).Status != 503 {
-			t.Fatalf("SignIn while busy = %v, want %v", err, errBusy)
+		if !errors.Is(err, ErrBusy) || problem.From(err).Status != 503 {
+			t.Fatalf("SignIn while busy = %v, want %v", err, ErrBusy)
 		}
 	}
 	g.maxQueue = queue

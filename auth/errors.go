@@ -3,6 +3,7 @@ package auth
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/aegis-auth/aegis/auth/problem"
 	"github.com/aegis-auth/aegis/middleware"
@@ -53,6 +54,10 @@ var (
 		Detail: "The request could not be read.", OAuth: "invalid_request"}
 	ErrValidation = &problem.Error{Status: http.StatusUnprocessableEntity, Code: "validation_failed",
 		Detail: "Some of the input is not acceptable.", OAuth: "invalid_request"}
+	// ErrBreachedPassword refuses a password that is known from a data breach; see
+	// [BreachedPasswords].
+	ErrBreachedPassword = &problem.Error{Status: http.StatusUnprocessableEntity, Code: "breached",
+		Detail: "This password is known from a data breach elsewhere. Choose another one."}
 	ErrNothingToChange = &problem.Error{Status: http.StatusBadRequest, Code: "nothing_to_change",
 		Detail: "The request names nothing to change."}
 	ErrInvalidRequest = &problem.Error{Status: http.StatusBadRequest, Code: "invalid_request",
@@ -65,6 +70,10 @@ var (
 	// ErrRateLimited carries the time really left in RetryAfter.
 	ErrRateLimited = &problem.Error{Status: http.StatusTooManyRequests, Code: "rate_limited",
 		Detail: "Too many requests. Try again later.", OAuth: "temporarily_unavailable"}
+	// ErrBusy says that a password was not looked at, because too many others wait
+	// to have theirs hashed. It is the same for every account.
+	ErrBusy = &problem.Error{Status: http.StatusServiceUnavailable, Code: "busy",
+		Detail: "Too many sign-ins at once. Try again in a moment.", RetryAfter: time.Second}
 	// ErrUnavailable says that nothing was decided: something this service needs
 	// did not answer. Nothing was changed by it, and nobody was signed out.
 	ErrUnavailable = problem.ErrUnavailable

@@ -4,12 +4,9 @@ import (
 	"container/list"
 	"context"
 	"fmt"
-	"net/http"
 	"runtime"
 	"sync"
 	"time"
-
-	"github.com/aegis-auth/aegis/auth/problem"
 )
 
 const (
@@ -20,14 +17,6 @@ const (
 	// reach clients that have given up.
 	gateWait = 3 * time.Second
 )
-
-// errBusy says that the password was not looked at, because too many others
-// wait to have theirs hashed. It is the same for every account.
-var errBusy = &problem.Error{
-	Status: http.StatusServiceUnavailable, Code: "busy",
-	Detail:     "Too many sign-ins at once. Try again in a moment.",
-	RetryAfter: time.Second,
-}
 
 // gate bounds how many password hashes are computed at once, so that a flood of
 // sign-ins cannot take the processor from all other requests. Waiters are served
@@ -57,7 +46,7 @@ func newGate(slots int) *gate {
 }
 
 // do runs fn while it holds a slot, and frees the slot when fn returns or
-// panics. It returns errBusy if no slot came free in time, and an error that
+// panics. It returns ErrBusy if no slot came free in time, and an error that
 // wraps the context's if ctx ended first; in both cases fn did not run.
 func (g *gate) do(ctx context.Context, fn func()) error {
 	if err := g.acquire(ctx); err != nil {
@@ -80,7 +69,7 @@ func (g *gate) acquire(ctx context.Context) error {
 	}
 	if g.queue.Len() >= g.maxQueue {
 		g.mu.Unlock()
-		return errBusy
+		return ErrBusy
 	}
 	turn := make(chan struct{})
 	place := g.queue.PushBack(turn)
@@ -95,7 +84,7 @@ func (g *gate) acquire(ctx context.Context) error {
 	case <-ctx.Done():
 		err = fmt.Errorf("wait to hash a password: %w", ctx.Err())
 	case <-timer.C:
-		err = errBusy
+		err = ErrBusy
 	}
 	return g.giveUp(place, turn, err)
 }
@@ -107,7 +96,7 @@ func (g *gate) giveUp(place *list.Element, turn chan struct{}, why error) error 
 	if g.leave(place, turn) {
 		return why
 	}
-	if why == error(errBusy) {
+	if why == error(ErrBusy) {
 		return nil
 	}
 	g.release()

@@ -38,9 +38,9 @@ func TestGateDefaults(t *testing.T) {
 
 func TestErrBusyIsA503(t *testing.T) {
 	t.Parallel()
-	e := problem.From(errBusy)
+	e := problem.From(ErrBusy)
 	if e.Status != 503 || e.RetryAfter != time.Second {
-		t.Errorf("errBusy = status %d, retry after %v, want 503 and 1s", e.Status, e.RetryAfter)
+		t.Errorf("ErrBusy = status %d, retry after %v, want 503 and 1s", e.Status, e.RetryAfter)
 	}
 }
 
@@ -115,8 +115,8 @@ func TestGateRefusesWhenTheQueueIsFull(t *testing.T) {
 		}
 		synctest.Wait()
 		before := time.Now()
-		if err := g.do(t.Context(), func() { t.Error("ran beyond the queue's bound") }); !errors.Is(err, errBusy) {
-			t.Errorf("do with a full queue = %v, want %v", err, errBusy)
+		if err := g.do(t.Context(), func() { t.Error("ran beyond the queue's bound") }); !errors.Is(err, ErrBusy) {
+			t.Errorf("do with a full queue = %v, want %v", err, ErrBusy)
 		}
 		if waited := time.Since(before); waited != 0 {
 			t.Errorf("refusal took %v, want none", waited)
@@ -136,8 +136,8 @@ func TestGateGivesUpAfterThreeSeconds(t *testing.T) {
 		synctest.Wait()
 		before := time.Now()
 		err := g.do(t.Context(), func() { t.Error("ran without a slot") })
-		if waited := time.Since(before); !errors.Is(err, errBusy) || waited != 3*time.Second {
-			t.Errorf("do = %v after %v, want %v after 3s", err, waited, errBusy)
+		if waited := time.Since(before); !errors.Is(err, ErrBusy) || waited != 3*time.Second {
+			t.Errorf("do = %v after %v, want %v after 3s", err, waited, ErrBusy)
 		}
 		close(hold)
 		synctest.Wait()
@@ -208,7 +208,7 @@ func TestGateKeepsASlotHandedToALeaver(t *testing.T) {
 		want error
 		free int // slots right after
 	}{
-		{"a patient one uses it", errBusy, nil, 0},
+		{"a patient one uses it", ErrBusy, nil, 0},
 		{"one whose context ended passes it on", context.Canceled, context.Canceled, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -43,7 +43,7 @@ func (p *passwords) prepared(password string) string {
 }
 
 // hash returns the stored form of a new password, which passed the policy
-// before. It returns errBusy, or an error that wraps the context's, if it did not
+// before. It returns ErrBusy, or an error that wraps the context's, if it did not
 // get its turn.
 func (p *passwords) hash(ctx context.Context, password string) (stored string, err error) {
 	password = p.prepared(password)
@@ -62,7 +62,7 @@ func (p *passwords) hash(ctx context.Context, password string) (stored string, e
 // user, one without a password, a disabled one, and a sign-in that a lock
 // forbids: every answer of false costs the same work, so that a stopwatch does
 // not tell them apart. An error means that the password was not looked at,
-// because the service is busy (errBusy) or ctx ended; whatever was counted
+// because the service is busy (ErrBusy) or ctx ended; whatever was counted
 // against the account for this attempt is then to be taken back.
 func (p *passwords) verify(ctx context.Context, stored, password string) (ok, rehash bool, err error) {
 	password = p.prepared(password)

@@ -150,11 +150,11 @@ func TestPasswordsStandBehindTheGate(t *testing.T) {
 	if err := p.gate.acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if ok, _, err := p.verify(t.Context(), stored, "secure123"); ok || !errors.Is(err, errBusy) {
-		t.Errorf("verify(busy) = %v, %v, want false, %v", ok, err, errBusy)
+	if ok, _, err := p.verify(t.Context(), stored, "secure123"); ok || !errors.Is(err, ErrBusy) {
+		t.Errorf("verify(busy) = %v, %v, want false, %v", ok, err, ErrBusy)
 	}
-	if _, err := p.hash(t.Context(), "secure123"); !errors.Is(err, errBusy) {
-		t.Errorf("hash(busy) = %v, want %v", err, errBusy)
+	if _, err := p.hash(t.Context(), "secure123"); !errors.Is(err, ErrBusy) {
+		t.Errorf("hash(busy) = %v, want %v", err, ErrBusy)
 	}
 	if *rounds != 0 {
 		t.Errorf("%d rounds were spent, want none", *rounds)

@@ -137,8 +137,8 @@ func (s *Service) checkNewPassword(ctx context.Context, fieldName, password stri
 // hashTrouble tells a busy gate, which is shown as it is, from a hasher that
 // failed.
 func (s *Service) hashTrouble(err error) error {
-	if errors.Is(err, errBusy) {
-		return errBusy
+	if errors.Is(err, ErrBusy) {
+		return ErrBusy
 	}
 	return unavailable("hash password", err)
 }
