@@ -217,7 +217,7 @@ func TestParseKeyJWK(t *testing.T) {
 	for name, data := range map[string]string{
 		"empty": "", "text": "hello", "empty object": "{}", "unknown type": `{"kty":"XYZ"}`, "oct HS512": `{"kty":"oct","k":"` + secret + `","alg":"HS512"}`, "oct short": `{"kty":"oct","k":"AAAA"}`, "oct none": `{"kty":"oct","k":""}`,
 		"for encryption": `{` + public + `,"use":"enc"}`, "for derivation": `{` + public + `,"key_ops":["deriveKey"]}`, "another algorithm": `{` + public + `,"alg":"ES512"}`, "none": `{` + public + `,"alg":"none"}`, "as HMAC": `{` + public + `,"alg":"HS256"}`,
-		"off the curve": strings.Replace(`{`+public+`}`, "x_FE", "y_FE", 1), "x twice": `{` + public + `,"x":"AA"}`, "X25519": `{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`, "mixed halves": strings.Replace(`{`+okp+`}`, "11qY", "21qY", 1),
+		"off the curve": strings.Replace(`{`+public+`}`, "x_FE", "y_FE", 1), "x twice": `{` + public + `,"x":"AA"}`, "use twice": `{` + public + `,"use":"enc","use":"sig"}`, "X25519": `{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`, "mixed halves": strings.Replace(`{`+okp+`}`, "11qY", "21qY", 1),
 		"not PEM": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "other PEM": "-----BEGIN X-----\nAAAA\n-----END X-----\n", "encrypted": "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
 		"encrypted old": "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n", "a set": `{"keys":[{` + public + `}]}`,
 	} {

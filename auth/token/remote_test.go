@@ -131,6 +131,7 @@ func TestRemoteKeysFollowTheIssuer(t *testing.T) {
 		expect(t, v, old, nil, "a withdrawn key within MaxAge")
 		time.Sleep(time.Second)
 		expect(t, v, old, ErrInvalid, "a withdrawn key after MaxAge, though its token was remembered")
+		expect(t, v, old, ErrInvalid, "a withdrawn key, again")
 		expect(t, v, next, nil, "the remaining key")
 		if n := is.count(); n != 3 {
 			t.Errorf("the issuer was asked %d times, want three times", n)
@@ -283,7 +284,7 @@ func TestOneFlight(t *testing.T) {
 		for i := range 64 {
 			wg.Go(func() {
 				ctx := t.Context()
-				if i%4 == 0 { // among them perhaps the one whose call began the request
+				if i%4 == 0 {
 					var cancel context.CancelFunc
 					ctx, cancel = context.WithTimeout(ctx, time.Second)
 					defer cancel()
@@ -297,12 +298,34 @@ func TestOneFlight(t *testing.T) {
 					t.Errorf("caller %d: Verify = %v", i, err)
 				}
 			})
+			if i == 0 {
+				synctest.Wait() // the one who began the request will be among those who give up
+			}
 		}
 		wg.Wait()
 		if good.Load() != 48 || gaveUp.Load() != 16 || is.count() != 1 {
 			t.Errorf("%d were served, %d gave up, the issuer was asked %d times; want 48, 16, once", good.Load(), gaveUp.Load(), is.count())
 		}
 	})
+}
+
+// TestLateComersDoNotAskAgain: who looked before a request ended, and acts after,
+// takes its outcome.
+func TestLateComersDoNotAskAgain(t *testing.T) {
+	t.Parallel()
+	k := newEdDSA(t)
+	is := &issuer{keys: []Key{k}}
+	remote := is.remote()
+	remote.Now = func() time.Time { return testNow }
+	seen := remote.load()
+	expect(t, testVerifier(remote), mustSign(t, newRing(t, k), testClaims()), nil, "the first caller")
+	if f := remote.begin(t.Context(), seen, testNow); f != nil {
+		<-f.done
+		t.Error("begin with an outdated state made another request")
+	}
+	if s, err := remote.newer(t.Context(), seen); err != nil || s != remote.load() {
+		t.Errorf("newer = %v, %v, want the state that is there already", s, err)
+	}
 }
 
 // TestKeyIDFlood sends a thousand invented key IDs a second for a minute.
@@ -355,7 +378,7 @@ func TestHostileAnswers(t *testing.T) {
 		t.Error("a redirect was followed")
 		_, _ = io.WriteString(w, good)
 	}))
-	defer elsewhere.Close()
+	t.Cleanup(elsewhere.Close) // the parallel cases run after this function
 	for name, h := range map[string]http.HandlerFunc{
 		"not found":         http.NotFound,
 		"server error":      func(w http.ResponseWriter, _ *http.Request) { http.Error(w, good, 500) },
