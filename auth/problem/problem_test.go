@@ -53,6 +53,11 @@ func TestCopiesLeaveTheSentinelAlone(t *testing.T) {
 	sentinel := &problem.Error{Status: 422, Code: "invalid_input", Fields: make([]problem.Field, 1, 8)}
 	sentinel.Fields[0] = problem.Field{Name: "email", Code: "missing"}
 
+	a := sentinel.WithFields(problem.Field{Name: "a"})
+	b := sentinel.WithFields(problem.Field{Name: "b"})
+	if a.Fields[1].Name != "a" || b.Fields[1].Name != "b" {
+		t.Errorf("copies have the fields %v and %v, want each its own", a.Fields, b.Fields)
+	}
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {

@@ -48,7 +48,7 @@ func TestCheckRefuses(t *testing.T) {
 		{`01`, TrailingData, ""}, {`1.`, Malformed, ""}, {`.5`, Malformed, ""}, {`+1`, Malformed, ""}, {`-`, Malformed, ""}, {`1e`, Malformed, ""}, {`1e+`, Malformed, ""},
 		{`0x10`, TrailingData, ""}, {`NaN`, Malformed, ""}, {`Infinity`, Malformed, ""}, {`tru`, Malformed, ""}, {`nul`, Malformed, ""}, {`True`, Malformed, ""}, {`fals`, Malformed, ""},
 		{`"\x41"`, Malformed, ""}, {`"\u12"`, Malformed, ""}, {`"\u12g4"`, Malformed, ""}, {`"\`, Malformed, ""}, {`"\"`, Malformed, ""}, {`"a\nb`, Malformed, ""},
-		{"\"a\nb\"", Malformed, ""}, {"\"\x00\"", Malformed, ""}, {"\"\\t\t\"", Malformed, ""},
+		{"\"a\nb\"", Malformed, ""}, {"\"\x00\"", Malformed, ""}, {"\"\x1f\"", Malformed, ""}, {"\"\\n\x1f\"", Malformed, ""}, {"\"\\t\t\"", Malformed, ""},
 		{"\ufeff{}", Malformed, ""}, {"{}\x00", TrailingData, ""}, {"\x0b{}", Malformed, ""}, {"\u00a0{}", Malformed, ""}, {`/**/{}`, Malformed, ""},
 		{`{} {}`, TrailingData, ""}, {`{}]`, TrailingData, ""}, {`null,`, TrailingData, ""}, {`1 2`, TrailingData, ""},
 		{"\"\xff\"", InvalidText, ""}, {"{\"\xc0\xaf\":1}", InvalidText, ""}, {"\"\xed\xa0\x80\"", InvalidText, ""}, {"{}\x80", InvalidText, ""}, {"\"\xf4\x90\x80\x80\"", InvalidText, ""},
