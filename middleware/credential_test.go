@@ -49,6 +49,7 @@ func TestBearer(t *testing.T) {
 		{name: "space and tab", fields: []string{"Authorization: Bearer \tabc"}, present: true, bad: true},
 		{name: "a space before", fields: []string{"Authorization:  Bearer abc"}, present: true, bad: true},
 		{name: "a tab before", fields: []string{"Authorization: \tBearer abc"}, present: true, bad: true},
+		{name: "so many spaces before that the scheme could be the token", fields: []string{"Authorization:        Bearer"}, present: true, bad: true},
 		{name: "a space behind", fields: []string{"Authorization: Bearer abc "}, present: true, bad: true},
 		{name: "two tokens", fields: []string{"Authorization: Bearer abc def"}, present: true, bad: true},
 		{name: "a list", fields: []string{"Authorization: Bearer abc, Bearer def"}, present: true, bad: true},
@@ -124,7 +125,8 @@ func TestCookie(t *testing.T) {
 		{name: "evil last", fields: []string{"Cookie: sid=good; sid=evil"}, present: true, want: middleware.ErrAmbiguousCookie},
 		{name: "on two lines", fields: []string{"Cookie: sid=good", "Cookie: sid=evil"}, present: true, want: middleware.ErrAmbiguousCookie},
 		{name: "far apart", fields: []string{"Cookie: sid=good; a=b; c=d; sid=good; sid=evil"}, present: true, want: middleware.ErrAmbiguousCookie},
-		{name: "one empty", fields: []string{"Cookie: sid=; sid=good"}, present: true, want: middleware.ErrAmbiguousCookie},
+		{name: "an empty one first", fields: []string{"Cookie: sid=; sid=good"}, present: true, want: middleware.ErrAmbiguousCookie},
+		{name: "an empty one last", fields: []string{"Cookie: sid=good; sid="}, present: true, want: middleware.ErrAmbiguousCookie},
 		{name: "one malformed", fields: []string{`Cookie: sid="good"; sid=good`}, present: true, want: middleware.ErrAmbiguousCookie},
 		{name: "smuggled in quotes", fields: []string{`Cookie: a="x; sid=evil; b=y"; sid=good`}, present: true, want: middleware.ErrAmbiguousCookie},
 

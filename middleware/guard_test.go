@@ -170,6 +170,16 @@ func TestGuardsAuthenticateEveryRequestAnew(t *testing.T) {
 	if a := serve(lost, requestFor("GET", "/", "ann")); a.reached {
 		t.Error("a request without headers was admitted on the word of one with")
 	}
+	// Requests without headers cannot be told apart.
+	calls := 0
+	each := guardOf(middleware.AuthenticatorFunc(func(*http.Request) (*middleware.Principal, error) {
+		calls++
+		return &middleware.Principal{UserID: "u"}, nil
+	}))
+	if a := serve(func(next http.Handler) http.Handler { return each.RequireUser(each.RequireUser(next)) },
+		&http.Request{Method: "GET", URL: &url.URL{Path: "/"}}); !a.reached || calls != 2 {
+		t.Errorf("without headers: reached %v, asked %d times; want true, 2", a.reached, calls)
+	}
 	// What keeps the headers is the same request.
 	a := everybody()
 	g = guardOf(a)

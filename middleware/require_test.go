@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -266,8 +267,12 @@ func TestRequireFreshBounds(t *testing.T) {
 			t.Errorf("RequireFresh(5m) admits %s = %v, want %v", tt.name, a.reached, tt.want)
 		}
 	}
+	g := &middleware.Guard{Now: clock, Authenticator: everybody()}
+	if a := serve(g.RequireFresh(math.MaxInt64), requestFor("GET", "/", "key")); a.reached {
+		t.Error("RequireFresh admitted a credential that does not say when, because any age would do")
+	}
 	// Without Now it is the wall clock.
-	g := &middleware.Guard{Authenticator: middleware.AuthenticatorFunc(func(*http.Request) (*middleware.Principal, error) {
+	g = &middleware.Guard{Authenticator: middleware.AuthenticatorFunc(func(*http.Request) (*middleware.Principal, error) {
 		return &middleware.Principal{UserID: "u", AuthTime: time.Now()}, nil
 	})}
 	if a := serve(g.RequireFresh(time.Minute), request()); !a.reached {
