@@ -74,15 +74,17 @@ func OAuthLinkHandler(s *Service) http.Handler {
 	return s.handler(endpoint{method: http.MethodPost, access: fresh, serve: s.serveOAuthLink})
 }
 
+type urlJSON struct {
+	URL string `json:"url"`
+}
+
 func (s *Service) serveOAuthLink(w http.ResponseWriter, r *http.Request) error {
 	next := r.URL.Query().Get("next")
 	target, err := s.BeginLink(w, r, r.PathValue("provider"), next)
 	if err != nil {
 		return err
 	}
-	return WriteJSON(w, http.StatusOK, struct {
-		URL string `json:"url"`
-	}{target})
+	return WriteJSON(w, http.StatusOK, urlJSON{target})
 }
 
 // BeginLink begins linking an account at provider to the signed-in user of r, who

@@ -66,6 +66,10 @@ func (s *Service) serveRevokeSession(w http.ResponseWriter, r *http.Request) err
 	return nil
 }
 
+type revokedJSON struct {
+	Revoked int `json:"revoked"`
+}
+
 // RevokeOtherSessionsHandler answers DELETE {P}/sessions: all but this one end.
 func RevokeOtherSessionsHandler(s *Service) http.Handler {
 	return s.handler(endpoint{method: http.MethodDelete, access: signedIn, serve: s.serveRevokeOthers})
@@ -77,9 +81,7 @@ func (s *Service) serveRevokeOthers(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	return WriteJSON(w, http.StatusOK, struct {
-		Revoked int `json:"revoked"`
-	}{n})
+	return WriteJSON(w, http.StatusOK, revokedJSON{n})
 }
 
 // currentSession returns the session of whoever sent r to a public route, "" if

@@ -178,12 +178,14 @@ func (s *Service) adminUser(method string, change func(r *http.Request, id strin
 	}})
 }
 
+type setRoleRequest struct {
+	Role *string `json:"role"`
+}
+
 // SetUserRoleHandler answers PATCH {P}/users/{id}/role.
 func SetUserRoleHandler(s *Service) http.Handler {
 	return s.adminUser(http.MethodPatch, func(r *http.Request, id string) (*store.User, error) {
-		var in struct {
-			Role *string `json:"role"`
-		}
+		var in setRoleRequest
 		if err := DecodeJSON(r, &in); err != nil {
 			return nil, err
 		}

@@ -40,6 +40,10 @@ func (s *Service) writeKept(w http.ResponseWriter, r *http.Request, u *store.Use
 	return WriteJSON(w, http.StatusOK, detail{text})
 }
 
+type statusJSON struct {
+	Status string `json:"status"`
+}
+
 // ResendVerificationHandler answers POST {P}/resend-verification.
 func ResendVerificationHandler(s *Service) http.Handler {
 	return s.handler(endpoint{method: http.MethodPost, access: signedIn, serve: s.serveResend})
@@ -47,16 +51,13 @@ func ResendVerificationHandler(s *Service) http.Handler {
 
 func (s *Service) serveResend(w http.ResponseWriter, r *http.Request) error {
 	p, _ := middleware.PrincipalFrom(r.Context())
-	type answer struct {
-		Status string `json:"status"`
-	}
 	if p.EmailVerified {
-		return WriteJSON(w, http.StatusOK, answer{"already_verified"})
+		return WriteJSON(w, http.StatusOK, statusJSON{"already_verified"})
 	}
 	if err := s.RequestVerification(r.Context(), p.UserID); err != nil {
 		return err
 	}
-	return WriteJSON(w, http.StatusOK, answer{"sent"})
+	return WriteJSON(w, http.StatusOK, statusJSON{"sent"})
 }
 
 // RequestEmailChangeHandler answers POST {P}/email-change/request.

@@ -120,7 +120,7 @@ func TestSecurityHeaders(t *testing.T) {
 		if a.Header.Get("X-Request-Id") == "" {
 			t.Errorf("%s = %d: no X-Request-Id", p, a.StatusCode)
 		}
-		if cc := a.Header.Get("Cache-Control"); !strings.Contains(cc, "no-store") && !strings.HasSuffix(path, "jwks.json") && !strings.Contains(path, ".well-known") {
+		if cc := a.Header.Get("Cache-Control"); !strings.Contains(cc, "no-store") && !strings.HasSuffix(path, ".json") && !strings.Contains(path, ".well-known") {
 			t.Errorf("%s = %d: Cache-Control = %q, want no-store", p, a.StatusCode, cc)
 		}
 	}

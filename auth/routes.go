@@ -13,6 +13,7 @@ type Route struct {
 	Pattern string // of [http.ServeMux]: "POST /auth/token"
 	Access  string // "public", "user", "fresh", "role:admin", "org:admin"
 	Handler http.Handler
+	Doc     *Doc // nil: not in the OpenAPI document
 }
 
 // Method returns the method of the route's pattern.
@@ -33,7 +34,7 @@ func (r Route) Path() string {
 func (s *Service) Routes() []Route {
 	var table []Route
 	add := func(name, method, path, access string, h http.Handler) {
-		table = append(table, Route{name, method + " " + s.path + path, access, h})
+		table = append(table, Route{name, method + " " + s.path + path, access, h, routeDocs[name]})
 	}
 	add("register", "POST", "/register", "public", RegisterHandler(s))
 	add("token", "POST", "/token", "public", TokenHandler(s))
@@ -55,6 +56,7 @@ func (s *Service) Routes() []Route {
 	add("sessions.revoke_others", "DELETE", "/sessions", "user", RevokeOtherSessionsHandler(s))
 	add("reauthenticate", "POST", "/reauthenticate", "user", ReauthenticateHandler(s))
 	add("config", "GET", "/config", "public", ConfigHandler(s))
+	add("openapi", "GET", "/openapi.json", "public", OpenAPIHandler(s))
 	add("jwks", "GET", "/jwks.json", "public", JWKSHandler(s))
 	if len(s.cfg.Providers) > 0 {
 		add("oauth.start", "GET", "/oauth/{provider}/start", "public", OAuthStartHandler(s))
@@ -80,7 +82,7 @@ func (s *Service) Routes() []Route {
 			add("audit", "GET", "/audit", admin, AuditHandler(s))
 		}
 	}
-	table = append(table, Route{"metadata", "GET /.well-known/oauth-authorization-server" + s.path, "public", MetadataHandler(s)})
+	table = append(table, Route{"metadata", "GET /.well-known/oauth-authorization-server" + s.path, "public", MetadataHandler(s), routeDocs["metadata"]})
 	return table
 }
 

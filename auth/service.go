@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/aegis-auth/aegis/auth/problem"
@@ -52,6 +53,11 @@ type Service struct {
 	subscribers  []func(context.Context, Event)
 	beforeDelete []func(context.Context, *store.User) error
 	invites      Invites
+	extensions   []func() []Route
+
+	openapiOnce sync.Once
+	openapi     []byte
+	openapiErr  error
 }
 
 // New checks c as a whole, and returns one error that names every fault in it.

@@ -37,13 +37,19 @@ func (s *Service) Status(i *store.Invite) string {
 	return string(i.Status)
 }
 
+type inviteRequest struct {
+	Email *string `json:"email"`
+	Role  *string `json:"role"`
+}
+
+type acceptRequest struct {
+	Token *string `json:"token"`
+}
+
 // InviteHandler answers POST {O}/{org}/invites for admins.
 func InviteHandler(s *Service) http.Handler {
 	return s.member(http.MethodPost, store.OrgAdmin, func(w http.ResponseWriter, r *http.Request, m *store.Membership) error {
-		var in struct {
-			Email *string `json:"email"`
-			Role  *string `json:"role"`
-		}
+		var in inviteRequest
 		if err := auth.DecodeJSON(r, &in); err != nil {
 			return err
 		}
@@ -134,9 +140,7 @@ func DeclineHandler(s *Service) http.Handler {
 // AcceptHandler answers POST {P}/accept-invite with the token of an invitation.
 func AcceptHandler(s *Service) http.Handler {
 	return s.handler(http.MethodPost, func(w http.ResponseWriter, r *http.Request, p *middleware.Principal) error {
-		var in struct {
-			Token *string `json:"token"`
-		}
+		var in acceptRequest
 		if err := auth.DecodeJSON(r, &in); err != nil {
 			return err
 		}

@@ -76,13 +76,20 @@ func AddMemberHandler(s *Service) http.Handler {
 	})
 }
 
+type bulkRequest struct {
+	UserIDs []string `json:"user_ids"`
+	Role    *string  `json:"role"`
+}
+
+type bulkJSON struct {
+	Added   []string `json:"added"`
+	Skipped int      `json:"skipped"` // members already
+}
+
 // AddMembersHandler answers POST {O}/{org}/members/bulk for admins.
 func AddMembersHandler(s *Service) http.Handler {
 	return s.member(http.MethodPost, store.OrgAdmin, func(w http.ResponseWriter, r *http.Request, m *store.Membership) error {
-		var in struct {
-			UserIDs []string `json:"user_ids"`
-			Role    *string  `json:"role"`
-		}
+		var in bulkRequest
 		if err := auth.DecodeJSON(r, &in); err != nil {
 			return err
 		}
@@ -94,7 +101,7 @@ func AddMembersHandler(s *Service) http.Handler {
 		for i, a := range added {
 			ids[i] = a.UserID
 		}
-		return auth.WriteJSON(w, http.StatusOK, map[string]any{"added": ids, "skipped": len(in.UserIDs) - len(ids)})
+		return auth.WriteJSON(w, http.StatusOK, bulkJSON{ids, len(in.UserIDs) - len(ids)})
 	})
 }
 

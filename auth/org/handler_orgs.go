@@ -102,6 +102,13 @@ func ListAllHandler(s *Service) http.Handler {
 	}, auth.RoleAdmin)
 }
 
+type userMembershipJSON struct {
+	UserID       string        `json:"user_id"`
+	Organization orgJSON       `json:"organization"`
+	Role         store.OrgRole `json:"role"`
+	JoinedAt     time.Time     `json:"joined_at"`
+}
+
 // MembershipsHandler answers GET {O}/memberships?user= for global administrators:
 // the organizations of one user.
 func MembershipsHandler(s *Service) http.Handler {
@@ -123,7 +130,7 @@ func MembershipsHandler(s *Service) http.Handler {
 				return store.Cursor{At: m.Member.JoinedAt, ID: m.Org.ID}
 			},
 			func(m *store.Membership) any {
-				return map[string]any{"user_id": user, "organization": orgView(m.Org), "role": m.Member.Role, "joined_at": m.Member.JoinedAt}
+				return userMembershipJSON{user, orgView(m.Org), m.Member.Role, m.Member.JoinedAt}
 			}))
 	}, auth.RoleAdmin)
 }

@@ -13,7 +13,7 @@ import (
 func (s *Service) Routes() []auth.Route {
 	var table []auth.Route
 	add := func(name, method, path, access string, h http.Handler) {
-		table = append(table, auth.Route{Name: "orgs." + name, Pattern: method + " " + path, Access: access, Handler: h})
+		table = append(table, auth.Route{Name: "orgs." + name, Pattern: method + " " + path, Access: access, Handler: h, Doc: routeDocs[name]})
 	}
 	o, p := s.cfg.Path, s.auth.Path()
 	const member, admin, owner = "org:member", "org:admin", "org:owner"

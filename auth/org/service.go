@@ -104,6 +104,7 @@ func New(a *auth.Service, c Config) (*Service, error) {
 	}
 	a.SetInvites(s)
 	a.BeforeDelete(s.leaveAll)
+	a.Extend(s.Routes)
 	return s, nil
 }
 
