@@ -82,7 +82,9 @@ func (c *Config) findOptionalStores() {
 	find(&c.Users, c.Store)
 	find(&c.RoleStore, c.Store)
 	find(&c.Identities, c.Store)
-	find(&c.Attempts, c.Store)
+	if _, mine := c.Store.(interface{ InProcess() }); !mine {
+		find(&c.Attempts, c.Store) // otherwise the service's own, bounded memory does it better
+	}
 	find(&c.Audit, c.Store)
 	find(&c.Pruner, c.Store)
 }

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -223,16 +224,31 @@ func (s *Service) settleAttempt(ctx context.Context, place *reservation, u *stor
 	}
 }
 
-// locked tells of a lock that a failure began, by mail at most once an hour.
+// locked tells of a lock that a failure began, by mail at most once an hour. All
+// of it but the event happens beside the request, because there is nothing to
+// mail about addresses without an account.
 func (s *Service) locked(ctx context.Context, u *store.User, place *reservation) {
 	s.Emit(ctx, Event{Kind: AccountLocked, UserID: u.ID,
 		Attrs: []slog.Attr{slog.Time("until", place.until), slog.Bool("for_good", place.dead)}})
-	if s.Spend(ctx, "lock-mail", u.ID, []Rate{{1, time.Hour}}) != nil {
+	if !u.Active() {
 		return
 	}
+	about := *u
 	d := deviceFrom(ctx)
-	s.notifyMail(ctx, Mail{Kind: MailLocked, User: u, Link: s.links.SignIn, Lifetime: place.until.Sub(s.now()),
-		IP: d.ip(), UserAgent: d.UserAgent, At: s.now()})
+	m := Mail{Kind: MailLocked, User: &about, Link: s.links.SignIn, Lifetime: place.until.Sub(s.now()),
+		IP: d.ip(), UserAgent: d.UserAgent, At: s.now()}
+	err := s.SendMail(ctx, MailLocked, func(ctx context.Context) ([]Mail, error) {
+		if err := s.Spend(ctx, "lock-mail", about.ID, []Rate{{1, time.Hour}}); err != nil {
+			if errors.Is(err, ErrRateLimited) {
+				err = nil
+			}
+			return nil, err
+		}
+		return []Mail{m}, nil
+	})
+	if err != nil {
+		s.cfg.Logger.WarnContext(ctx, "notice not sent", "kind", MailLocked, "err", err)
+	}
 }
 
 func (s *Service) unlockAccount(ctx context.Context, u *store.User) error {

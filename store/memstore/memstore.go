@@ -163,3 +163,8 @@ func (x index) remove(owner, key string) {
 		delete(x, owner)
 	}
 }
+
+// InProcess marks a store that shares nothing with other processes, and so need
+// not be asked to share rate limits: package auth counts them in memory of its
+// own, which is bounded.
+func (s *Store) InProcess() {}
