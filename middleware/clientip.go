@@ -163,7 +163,7 @@ func plainPrefix(p netip.Prefix) netip.Prefix {
 	if p.Addr().Is4In6() && p.Bits() >= 96 {
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 	}
-	return p.Masked()
+	return p
 }
 
 // RateKey returns the network that counts as one client when requests are

@@ -202,6 +202,20 @@ func TestTokensNoticeExpiryAndRetirement(t *testing.T) {
 	}
 }
 
+// The names are the caller's; changing them afterwards changes nothing.
+func TestTokensCopiesItsArguments(t *testing.T) {
+	t.Parallel()
+	ring, v := issue(t)
+	raw := sign(t, ring, nil)
+	names := []string{"sid"}
+	a := middleware.Tokens(v, names...)
+	names[0] = "other"
+	if _, err := a.Authenticate(request("Cookie: other=" + raw)); !errors.Is(err, middleware.ErrNoCredentials) {
+		t.Errorf("Authenticate by a cookie that was named later = %v, want ErrNoCredentials", err)
+	}
+	mustPanic(t, "an empty name", "empty cookie name", func() { middleware.Tokens(v, "sid", "") })
+}
+
 // sink is a ResponseWriter that costs nothing itself.
 type sink struct {
 	h      http.Header
