@@ -32,6 +32,15 @@ func acceptCases() []testCase {
 				u = t.user()
 			}
 		}},
+		{proves: "AcceptInvite never reads the clock: an invite is open in any year its caller says it is", run: func(t *probe) {
+			owner := t.user()
+			o := t.org(owner)
+			for _, year := range []int{1999, 2222} {
+				now := time.Date(year, 1, 2, 3, 4, 5, 6000, time.UTC)
+				i := t.invite(o, owner, func(i *store.Invite) { i.CreatedAt, i.ExpiresAt = now, now.Add(time.Second) })
+				t.must(t.invites.AcceptInvite(t.ctx, i.ID, t.user().ID, now, anyone), "AcceptInvite(in %d)", year)
+			}
+		}},
 		{proves: "AcceptInvite hands check the invite, the organization and the inviter's place in it", run: func(t *probe) {
 			owner, admin := t.user(), t.user()
 			o := t.org(owner)

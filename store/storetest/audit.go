@@ -237,6 +237,17 @@ func readAuditCases() []testCase {
 				t.same(got, want, "ListAudit(%+v)", c.q)
 			}
 		}},
+		{proves: "ListAudit tells users and kinds apart byte for byte", run: func(t *probe) {
+			users, kinds := t.variants("user"), t.variants("auth.role_changed")
+			list := t.entries(len(users), func(i int, e *store.AuditEntry) { e.UserID, e.Kind = users[i], kinds[i] })
+			for i, e := range list {
+				for _, q := range []store.AuditQuery{{UserID: users[i]}, {Kind: kinds[i]}} {
+					got, err := t.audit.ListAudit(t.ctx, q)
+					t.must(err, "ListAudit")
+					t.same(got, []*store.AuditEntry{e}, "ListAudit(%+v)", q)
+				}
+			}
+		}},
 		{proves: "DeleteUser leaves the audit trail as it is", run: func(t *probe) {
 			u := t.user()
 			list := t.entries(2, func(_ int, e *store.AuditEntry) { e.UserID, e.ActorID = u.ID, u.ID })

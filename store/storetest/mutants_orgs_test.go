@@ -353,6 +353,12 @@ func (s acceptsInTwoSteps) AcceptInvite(ctx context.Context, id, userID string, 
 	return err
 }
 
+// CloseInvite waits until AcceptInvite has read the invite, and no longer.
+func (s acceptsInTwoSteps) CloseInvite(ctx context.Context, id string, status store.InviteStatus) error {
+	time.Sleep(time.Microsecond)
+	return s.Store.CloseInvite(ctx, id, status)
+}
+
 type promotes struct{ *memstore.Store }
 
 func (s promotes) AcceptInvite(ctx context.Context, id, userID string, now time.Time, check checkFunc) error {

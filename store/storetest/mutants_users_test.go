@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"strings"
@@ -29,7 +31,10 @@ func userMutants() []mutant {
 		{"CreateUser reports a conflict by an error of its own", func(m *memstore.Store) store.Store { return ownError{m} },
 			[]string{"CreateUser returns ErrConflict for an address that is in use, and leaves the user as it was"}},
 		{"CreateUser sets the ID of a user whom it refuses", func(m *memstore.Store) store.Store { return eagerID{m} },
-			[]string{"CreateUser returns ErrConflict for an address that is in use, and leaves the user as it was"}},
+			[]string{
+				"CreateUser returns ErrConflict for an address that is in use, and leaves the user as it was",
+				"CreateUser changes nothing if the place of its audit entry is taken",
+			}},
 		{"CreateUser replaces a user with the same ID", func(m *memstore.Store) store.Store { return upserts{m} },
 			[]string{"CreateUser returns ErrConflict for an ID that is in use", "of 20 users created at once with one ID exactly one is"}},
 		{"CreateUser looks for the address before it writes, not while", func(m *memstore.Store) store.Store { return looksFirst{m} },
@@ -70,6 +75,12 @@ func userMutants() []mutant {
 			[]string{"what UserByID gives belongs to the caller"}},
 		{"a user who was handed over is kept as it is", func(m *memstore.Store) store.Store { return &sharesIn{Store: m} },
 			[]string{"CreateUser keeps nothing that it was handed"}},
+		{"users share the map of their metadata", func(m *memstore.Store) store.Store { return &sharesMap{Store: m} },
+			[]string{"what UserByID gives belongs to the caller"}},
+		{"sessions read share their hashes", func(m *memstore.Store) store.Store { return &sharesSlice{Store: m} },
+			[]string{"what SessionByID gives belongs to the caller"}},
+		{"the hash of a session that was handed over is kept", func(m *memstore.Store) store.Store { return &keepsSlice{Store: m} },
+			[]string{"CreateSession keeps nothing that it was handed"}},
 		{"UserByID pays no heed to its context", func(m *memstore.Store) store.Store { return deaf{m} },
 			[]string{"UserByID under a context that has ended returns its error", "CreateUser under a context that has ended returns its error and changes nothing"}},
 		{"the error of a context is not passed on", func(m *memstore.Store) store.Store { return blunt{m} },
@@ -340,6 +351,55 @@ func (s *sharesIn) UserByID(ctx context.Context, id string) (*store.User, error)
 		return &c, nil
 	}
 	return s.Store.UserByID(ctx, id)
+}
+
+// sharesMap hands out rows of their own with one map.
+type sharesMap struct {
+	*memstore.Store
+	maps sync.Map
+}
+
+func (s *sharesMap) UserByID(ctx context.Context, id string) (*store.User, error) {
+	u, err := s.Store.UserByID(ctx, id)
+	if err == nil {
+		first, _ := s.maps.LoadOrStore(id, u.Metadata)
+		u.Metadata = first.(map[string]json.RawMessage)
+	}
+	return u, err
+}
+
+// sharesSlice hands out rows of their own with one hash.
+type sharesSlice struct {
+	*memstore.Store
+	hashes sync.Map
+}
+
+func (s *sharesSlice) SessionByID(ctx context.Context, id string) (*store.Session, error) {
+	se, err := s.Store.SessionByID(ctx, id)
+	if err == nil {
+		first, _ := s.hashes.LoadOrStore(id, se.Hash)
+		se.Hash = first.([]byte)
+	}
+	return se, err
+}
+
+// keepsSlice keeps the hash it was handed.
+type keepsSlice struct {
+	*memstore.Store
+	hashes sync.Map
+}
+
+func (s *keepsSlice) CreateSession(ctx context.Context, se *store.Session) error {
+	s.hashes.Store(se.ID, se.Hash)
+	return s.Store.CreateSession(ctx, se)
+}
+
+func (s *keepsSlice) SessionByID(ctx context.Context, id string) (*store.Session, error) {
+	se, err := s.Store.SessionByID(ctx, id)
+	if hash, ok := s.hashes.Load(id); ok && err == nil {
+		se.Hash = bytes.Clone(hash.([]byte))
+	}
+	return se, err
 }
 
 type deaf struct{ *memstore.Store }

@@ -24,6 +24,7 @@ type call struct {
 	done   func() bool                     // whether do has changed what it changes; nil if it only reads
 	refuse func(ctx context.Context) error // is refused, without a change; nil if op is mute or total
 	with   error                           // what refuse returns
+	args   []any                           // what do sets something in, unless it fails
 }
 
 // is reports whether err is, or wraps, target. Any other error ends the case.
@@ -40,11 +41,12 @@ func (t *probe) is(err, target error) bool {
 func userOps() []op {
 	return []op{
 		{name: "CreateUser", setUp: func(t *probe) call {
-			u, old := t.draftUser(), t.user()
+			u, old := t.draftUser(func(u *store.User) { u.ID = "" }), t.user()
 			again := t.draftUser(func(u *store.User) { u.Email = old.Email })
 			return call{
 				do:     func(ctx context.Context) error { return t.CreateUser(ctx, u) },
-				done:   func() bool { _, err := t.UserByID(t.ctx, u.ID); return !t.is(err, store.ErrNotFound) },
+				args:   []any{u},
+				done:   func() bool { _, err := t.UserByEmail(t.ctx, u.Email); return !t.is(err, store.ErrNotFound) },
 				refuse: func(ctx context.Context) error { return t.CreateUser(ctx, again) },
 				with:   store.ErrConflict,
 			}
@@ -56,6 +58,7 @@ func userOps() []op {
 			u.Name = "changed"
 			return call{
 				do:     func(ctx context.Context) error { return t.UpdateUser(ctx, u) },
+				args:   []any{u},
 				done:   func() bool { return t.readUser(u.ID).Name == "changed" },
 				refuse: func(ctx context.Context) error { return t.UpdateUser(ctx, &stale) },
 				with:   store.ErrStale,
@@ -69,11 +72,12 @@ func userOps() []op {
 			}
 		}},
 		{name: "CreateUserClaiming", needs: roles, setUp: func(t *probe) call {
-			u, old := t.draftUser(), t.user()
+			u, old := t.draftUser(func(u *store.User) { u.ID = "" }), t.user()
 			again := t.draftUser(func(u *store.User) { u.Email = old.Email })
 			return call{
 				do:     func(ctx context.Context) error { return t.roles.CreateUserClaiming(ctx, u, t.tag) },
-				done:   func() bool { _, err := t.UserByID(t.ctx, u.ID); return !t.is(err, store.ErrNotFound) },
+				args:   []any{u},
+				done:   func() bool { _, err := t.UserByEmail(t.ctx, u.Email); return !t.is(err, store.ErrNotFound) },
 				refuse: func(ctx context.Context) error { return t.roles.CreateUserClaiming(ctx, again, t.tag) },
 				with:   store.ErrConflict,
 			}
@@ -85,6 +89,7 @@ func userOps() []op {
 			u.Name = "changed"
 			return call{
 				do:     func(ctx context.Context) error { return t.roles.UpdateUserKeeping(ctx, u, u.Role) },
+				args:   []any{u},
 				done:   func() bool { return t.readUser(u.ID).Name == "changed" },
 				refuse: func(ctx context.Context) error { return t.roles.UpdateUserKeeping(ctx, &last, u.Role) },
 				with:   store.ErrLastInRole,
@@ -113,15 +118,17 @@ func userOps() []op {
 			}
 		}},
 		{name: "CreateUserWithIdentity", needs: identities, setUp: func(t *probe) call {
-			u, again := t.draftUser(), t.draftUser()
+			u, again := t.draftUser(func(u *store.User) { u.ID = "" }), t.draftUser()
 			id, old := t.draftIdentity(u, "github"), t.identity(t.user(), "github")
-			old.UserID = ""
+			id.UserID, old.UserID = "", ""
 			return call{
-				do: func(ctx context.Context) error { return t.identities.CreateUserWithIdentity(ctx, u, id) },
+				do:   func(ctx context.Context) error { return t.identities.CreateUserWithIdentity(ctx, u, id) },
+				args: []any{u, id},
 				done: func() bool {
-					_, err := t.UserByID(t.ctx, u.ID)
+					_, err := t.UserByEmail(t.ctx, u.Email)
 					there := !t.is(err, store.ErrNotFound)
-					if linked := len(t.linked(u.ID)) == 1; linked != there {
+					_, err = t.identities.IdentityBySubject(t.ctx, id.Provider, id.Subject)
+					if linked := !t.is(err, store.ErrNotFound); linked != there {
 						t.Errorf("user there = %v, identity there = %v, want both or neither", there, linked)
 					}
 					return there

@@ -28,6 +28,7 @@ func orgOps() []op {
 			o.Name = "changed"
 			return call{
 				do:     func(ctx context.Context) error { return t.orgs.UpdateOrg(ctx, o) },
+				args:   []any{o},
 				done:   func() bool { return t.readOrg(o.ID).Name == "changed" },
 				refuse: func(ctx context.Context) error { return t.orgs.UpdateOrg(ctx, &stale) },
 				with:   store.ErrStale,

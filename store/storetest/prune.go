@@ -97,6 +97,9 @@ func deadCases() []testCase {
 				}
 				keys[key] = a
 			}
+			removed := t.name("key") // there is no row left to count
+			t.setAttempts(removed, store.Attempts{Count: 1, Expires: start.AddDate(-1, 0, 0)})
+			t.setAttempts(removed, store.Attempts{})
 			t.prune(start, dead, "attempts")
 			for key, want := range keys {
 				t.same(t.readAttempts(key), want, "UpdateAttempts(after Prune)")

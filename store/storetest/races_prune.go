@@ -129,57 +129,69 @@ func momentCases() []testCase {
 			// The writer raises the one Epoch, then the other, so that at no
 			// moment the second is ahead. Reading one row after the other would
 			// show it ahead, in one of the two directions.
-			for _, userFirst := range []bool{true, false} {
-				u := t.user(func(u *store.User) { u.Epoch = 0 })
-				s := t.session(u)
-				stop := make(chan struct{})
-				errs := race(t, 5, func(i int) error {
-					if i == 0 {
-						defer close(stop)
-						return t.raiseEpochs(*u, s.ID, userFirst)
-					}
-					for {
-						select {
-						case <-stop:
-							return nil
-						default:
-						}
-						gotUser, gotSession, err := t.principals.UserWithSession(t.ctx, s.ID)
-						if err != nil {
-							return err
-						}
-						ahead := gotSession.Epoch - gotUser.Epoch
-						if !userFirst {
-							ahead = -ahead
-						}
-						if ahead > 0 {
-							return fmt.Errorf("gave user Epoch %d and session Epoch %d, which were never there together", gotUser.Epoch, gotSession.Epoch)
-						}
-					}
-				})
-				for _, err := range errs {
-					t.must(err, "UserWithSession beside a writer")
-				}
-			}
+			t.readBesideWriter(true)
+			t.readBesideWriter(false)
 		}},
 	}
 }
 
-// raiseEpochs raises the Epoch of the user and that of the session in turn.
-func (t *probe) raiseEpochs(u store.User, session string, userFirst bool) error {
-	for range 20 * rounds() {
-		next := u.Epoch + 1
+// readBesideWriter lets one goroutine raise the Epoch of a user and that of their
+// session in turn, while others read both. Each of its steps begins together with
+// a read.
+func (t *probe) readBesideWriter(userFirst bool) {
+	t.Helper()
+	u := t.user(func(u *store.User) { u.Epoch = 0 })
+	s := t.session(u)
+	begin, stop := make(chan struct{}), make(chan struct{})
+	read := func() error {
+		gotUser, gotSession, err := t.principals.UserWithSession(t.ctx, s.ID)
+		if err != nil {
+			return err
+		}
+		first, second := gotUser.Epoch, gotSession.Epoch
 		if !userFirst {
-			if err := t.RenewSession(t.ctx, session, next, time.Time{}); err != nil {
+			first, second = second, first
+		}
+		if second > first {
+			return fmt.Errorf("gave user Epoch %d and session Epoch %d, which were never there together", gotUser.Epoch, gotSession.Epoch)
+		}
+		return nil
+	}
+	for _, err := range race(t, 5, func(i int) error {
+		if i == 0 {
+			defer close(stop)
+			return t.raiseEpochs(*u, s.ID, userFirst, func() { <-begin })
+		}
+		var err error
+		for {
+			select {
+			case begin <- struct{}{}:
+				if err == nil { // after a mistake it only keeps the writer going
+					err = read()
+				}
+			case <-stop:
 				return err
 			}
 		}
-		u.Epoch = next
-		if err := t.UpdateUser(t.ctx, &u); err != nil {
-			return err
-		}
-		if userFirst {
-			if err := t.RenewSession(t.ctx, session, next, time.Time{}); err != nil {
+	}) {
+		t.must(err, "UserWithSession beside a writer")
+	}
+}
+
+// raiseEpochs raises the Epoch of the user and that of the session in turn, and
+// calls before ahead of each.
+func (t *probe) raiseEpochs(u store.User, session string, userFirst bool, before func()) error {
+	user := func() error { return t.UpdateUser(t.ctx, &u) }
+	sess := func() error { return t.RenewSession(t.ctx, session, u.Epoch, time.Time{}) }
+	steps := []func() error{user, sess}
+	if !userFirst {
+		steps = []func() error{sess, user}
+	}
+	for range 20 * rounds() {
+		u.Epoch++
+		for _, step := range steps {
+			before()
+			if err := step(); err != nil {
 				return err
 			}
 		}

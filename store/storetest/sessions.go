@@ -68,6 +68,12 @@ func renewCases() []testCase {
 			t.must(t.RenewSession(t.ctx, s.ID, s.Epoch, s.AuthTime), "RenewSession")
 			t.same(t.readSession(s.ID), s, "SessionByID")
 		}},
+		{proves: "RenewSession renews a session past its limits: only callers judge the time", run: func(t *probe) {
+			s := t.session(t.user(), func(s *store.Session) { s.ExpiresAt, s.EndsAt = start.AddDate(-20, 0, 0), start.AddDate(-20, 0, 0) })
+			s.Epoch, s.AuthTime = 9, start
+			t.must(t.RenewSession(t.ctx, s.ID, s.Epoch, s.AuthTime), "RenewSession")
+			t.same(t.readSession(s.ID), s, "SessionByID")
+		}},
 		{proves: "RenewSession leaves AuthTime alone if it is given none", run: func(t *probe) {
 			s := t.session(t.user())
 			s.Epoch = 9

@@ -54,11 +54,13 @@ func endedContext(t *probe, c call) {
 	cancel()
 	expired, cancel := context.WithDeadline(t.ctx, time.Unix(1, 0))
 	defer cancel()
+	before := snapshot(c.args)
 	for _, ctx := range []context.Context{cancelled, expired} {
 		t.refused(c.do(ctx), ctx.Err(), "under a context that has ended")
 		if c.done != nil && c.done() {
 			t.Fatalf("the change was made under a context that has ended")
 		}
+		t.same(c.args, before, "a call under a context that has ended")
 	}
 	t.must(c.do(t.ctx), "under a good context")
 	if c.done != nil && !c.done() {
@@ -78,7 +80,7 @@ func writesEntry(t *probe, c call) {
 
 // undoneByEntry carries an entry whose Chain and Seq, and one whose ID, are taken.
 func undoneByEntry(t *probe, c call) {
-	old := t.entries(1)[0]
+	old, before := t.entries(1)[0], snapshot(c.args)
 	for _, e := range []*store.AuditEntry{
 		t.draftEntry(func(e *store.AuditEntry) { e.Chain, e.Seq = old.Chain, old.Seq }),
 		t.draftEntry(func(e *store.AuditEntry) { e.ID = old.ID }),
@@ -87,6 +89,7 @@ func undoneByEntry(t *probe, c call) {
 		if c.done() {
 			t.Errorf("the change was made although its audit entry was not written")
 		}
+		t.same(c.args, before, "a call with an audit entry whose place is taken")
 		t.written(e, false, "with an audit entry whose place is taken")
 	}
 	t.same(t.chain(old.Chain), []*store.AuditEntry{old}, "AuditChain")

@@ -25,6 +25,7 @@ func TestRun(t *testing.T) {
 			}
 		}
 	}
+	t.Logf("open was called %d times", opened)
 	if opened != want {
 		t.Errorf("Run called open %d times, want %d", opened, want)
 	}

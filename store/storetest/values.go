@@ -100,6 +100,32 @@ func textCases() []testCase {
 				t.same(t.readSession(s.ID), s, "SessionByID(%q)", s.ID)
 			}
 		}},
+		{proves: "identifiers of organizations, members and invites are told apart byte for byte", needs: orgs | invites, run: func(t *probe) {
+			var all []*store.Invite
+			for _, id := range t.variants("id") {
+				u := t.user(func(u *store.User) { u.ID = id })
+				o := t.org(u, func(o *store.Org) { o.ID = id })
+				all = append(all, t.invite(o, u, func(i *store.Invite) { i.ID = id }))
+			}
+			for _, i := range all {
+				if got := t.readOrg(i.ID).ID; got != i.ID {
+					t.Errorf("OrgByID(%q) gave the organization %q", i.ID, got)
+				}
+				t.same(t.readInvite(i.ID), i, "InviteByID(%q)", i.ID)
+				if m := t.members(i.ID); len(m) != 1 || m[0].UserID != i.ID {
+					t.Errorf("ListMembers(%q) gave %d members, want the one of that name", i.ID, len(m))
+				}
+				list, err := t.orgs.ListMemberships(t.ctx, i.ID, store.Cursor{}, 0)
+				t.must(err, "ListMemberships")
+				if len(list) != 1 || list[0].Org.ID != i.ID {
+					t.Errorf("ListMemberships(%q) gave %d organizations, want the one of that name", i.ID, len(list))
+				}
+			}
+			t.must(t.orgs.DeleteOrg(t.ctx, all[0].ID), "DeleteOrg")
+			for _, i := range all[1:] {
+				t.same(t.readInvite(i.ID), i, "InviteByID(%q)", i.ID)
+			}
+		}},
 		{proves: "providers and subjects are told apart byte for byte", needs: identities, run: func(t *probe) {
 			u := t.user()
 			var all []*store.Identity
