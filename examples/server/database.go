@@ -37,7 +37,7 @@ func openDatabase(ctx context.Context, address string, migrate bool) (*database,
 	case "mysql", "mariadb":
 		driver, dsn = "mysql", "mysql:"+rest
 	default:
-		return nil, fmt.Errorf("%q is none of sqlite:, postgres:, mysql:, memory:", kind+":")
+		return nil, fmt.Errorf("none of sqlite:, postgres:, mysql:, memory: is %q", kind+":")
 	}
 	s, err := sqlstore.Open(driver, dsn, sqlstore.Config{})
 	if err != nil {
