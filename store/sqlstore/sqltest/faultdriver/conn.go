@@ -1,5 +1,7 @@
 package faultdriver
 
+//lint:file-ignore SA1019 what drivers had before contexts is passed on as well
+
 import (
 	"context"
 	"database/sql/driver"
