@@ -1,6 +1,8 @@
 package memstore
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -245,5 +247,69 @@ func TestPruneAndWipeSealedTakeALimitOfZeroForTheDefault(t *testing.T) {
 		if n, err := s.Prune(ctx, now, limit); n != store.DefaultLimit || err != nil {
 			t.Errorf("Prune(limit %d) = %d, %v, want %d, no error", limit, n, err, store.DefaultLimit)
 		}
+	}
+}
+
+// turning is a context that ends between the first time it is asked and the
+// second.
+type turning struct {
+	context.Context
+	asked int
+}
+
+func (c *turning) Err() error {
+	if c.asked++; c.asked == 1 {
+		return nil
+	}
+	return context.Canceled
+}
+
+func TestAContextMayEndWhileItsCallerWaits(t *testing.T) {
+	t.Parallel()
+	s := New()
+	u := &store.User{Email: "a"}
+	for what, call := range map[string]func(ctx context.Context) error{
+		"CreateUser": func(ctx context.Context) error { return s.CreateUser(ctx, u) },
+		"UserByEmail": func(ctx context.Context) error {
+			_, err := s.UserByEmail(ctx, "a")
+			return err
+		},
+	} {
+		if err := call(&turning{Context: t.Context()}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s = %v, want %v", what, err, context.Canceled)
+		}
+	}
+	if len(s.users) != 0 {
+		t.Errorf("CreateUser created a user for a caller who is gone")
+	}
+}
+
+func TestPruneStopsWhenItsContextEnds(t *testing.T) {
+	t.Parallel()
+	s := New()
+	for i := range 2 * step {
+		_ = s.CreateSession(t.Context(), &store.Session{ID: fmt.Sprint(i)})
+	}
+	n, err := s.Prune(&turning{Context: t.Context()}, now, 2*step)
+	if n != step || !errors.Is(err, context.Canceled) {
+		t.Errorf("Prune = %d, %v, want %d and %v", n, err, step, context.Canceled)
+	}
+}
+
+func TestUserWithSessionOfAUserWhoWasNeverThere(t *testing.T) {
+	t.Parallel()
+	s := New()
+	_ = s.CreateSession(t.Context(), &store.Session{ID: "s", UserID: "nobody"})
+	if u, se, err := s.UserWithSession(t.Context(), "s"); u != nil || se != nil || !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("UserWithSession = %v, %v, %v, want %v", u, se, err, store.ErrNotFound)
+	}
+}
+
+func TestListUsersOfAStatusThatIsNone(t *testing.T) {
+	t.Parallel()
+	s := New()
+	fill(t, s, &store.User{Email: "a"})
+	if list, err := s.ListUsers(t.Context(), store.UserQuery{Status: "Active"}); len(list) != 0 || err != nil {
+		t.Errorf("ListUsers = %d users, %v, want none, no error", len(list), err)
 	}
 }

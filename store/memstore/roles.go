@@ -9,17 +9,12 @@ import (
 // CreateUserClaiming implements [store.RoleStore].
 func (s *Store) CreateUserClaiming(ctx context.Context, u *store.User, role string) error {
 	return s.write(ctx, func() error {
-		if len(s.users) > 0 || s.claimed[role] {
-			return s.createUser(u)
+		if len(s.users) == 0 && !s.claimed[role] {
+			// Where nobody is, nothing can be taken: createUser cannot fail.
+			u.Role = role
+			s.claimed[role] = true
 		}
-		before := u.Role
-		u.Role = role
-		if err := s.createUser(u); err != nil {
-			u.Role = before
-			return err
-		}
-		s.claimed[role] = true
-		return nil
+		return s.createUser(u)
 	})
 }
 
