@@ -120,7 +120,7 @@ func (s *Service) serveConfig(w http.ResponseWriter, r *http.Request) error {
 // JWKSHandler answers GET {P}/jwks.json with the public keys; there are none
 // with HS256.
 func JWKSHandler(s *Service) http.Handler {
-	return s.Harden(token.JWKSHandler(s.keys))
+	return s.Method(http.MethodGet, token.JWKSHandler(s.keys))
 }
 
 // MetadataHandler answers GET /.well-known/oauth-authorization-server{P} (RFC
