@@ -5,14 +5,23 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/gorilla/securecookie"
 
 	"github.com/aegis-auth/aegis/oauth"
 )
 
-// maxFlows is how many sign-ins with a provider one browser may have under way.
-const maxFlows = 5
+const (
+	// maxFlows is how many sign-ins with a provider one browser may have under way.
+	maxFlows = 5
+	// maxFlowValue is how long a sealed flow may be: browsers drop a cookie of
+	// which name and value together exceed 4096 bytes.
+	maxFlowValue = 4000
+	// maxSpent bounds the memory of spent flows: half a megabyte.
+	maxSpent = 1 << 13
+)
 
 // flowCookies keeps what a sign-in with a provider must remember in the browser
 // that began it: one sealed cookie for each flow, so that several tabs can finish
@@ -20,6 +29,33 @@ const maxFlows = 5
 type flowCookies struct {
 	codecs []securecookie.Codec
 	prefix string
+	spent  spentFlows
+}
+
+// spentFlows remembers which flows have come back, for as long as they could come
+// again. The browser is told to forget a flow that comes back; this is for two
+// callbacks at once and for whoever kept a copy of the cookie, so that a code is
+// exchanged once. A copy that reaches another process is left to the provider.
+type spentFlows struct {
+	mu           sync.Mutex
+	newer, older map[[sha256.Size]byte]bool
+	newerSince   time.Time
+}
+
+// take notes that the flow with that state has come back, and reports whether it
+// had not before.
+func (f *spentFlows) take(state string, now time.Time) bool {
+	key := sha256.Sum256([]byte(state))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.newer == nil || now.Sub(f.newerSince) >= oauth.FlowLifetime || len(f.newer) >= maxSpent {
+		f.newer, f.older, f.newerSince = make(map[[sha256.Size]byte]bool), f.newer, now
+	}
+	if f.newer[key] || f.older[key] {
+		return false
+	}
+	f.newer[key] = true
+	return true
 }
 
 func (s *Service) initFlows(secrets [][]byte) {
@@ -30,6 +66,7 @@ func (s *Service) initFlows(secrets [][]byte) {
 	for _, secret := range secrets {
 		c := securecookie.New(deriveKey(secret, labelFlowHash), deriveKey(secret, labelFlowBlock))
 		c.SetSerializer(securecookie.JSONEncoder{})
+		c.MaxLength(maxFlowValue)
 		c.MaxAge(0) // the flow says itself when it is over, by the service's clock
 		s.flows.codecs = append(s.flows.codecs, c)
 	}
@@ -41,10 +78,24 @@ func (f *flowCookies) name(state string) string {
 	return f.prefix + base64.RawURLEncoding.EncodeToString(sum[:6])
 }
 
-// keep seals flow into the browser.
+// flowCookie returns a flow's cookie. It has no domain, whatever the others have: its
+// name forbids one, and the callback comes to this host. Lax, because that is a
+// navigation which another site starts.
+func (s *Service) flowCookie(name, value string, age time.Duration) *http.Cookie {
+	c := s.cookie(name, value, "/", age, http.SameSiteLaxMode)
+	c.Domain = ""
+	return c
+}
+
+// keepFlow seals flow into the browser. A return path that is too long for a
+// cookie is forgotten, which is better than not signing in.
 func (s *Service) keepFlow(w http.ResponseWriter, r *http.Request, flow *oauth.Flow) error {
 	name := s.flows.name(flow.State)
 	value, err := s.flows.codecs[0].Encode(name, flow)
+	if err != nil && flow.ReturnTo != "" {
+		flow.ReturnTo = ""
+		value, err = s.flows.codecs[0].Encode(name, flow)
+	}
 	if err != nil {
 		return err
 	}
@@ -55,11 +106,10 @@ func (s *Service) keepFlow(w http.ResponseWriter, r *http.Request, flow *oauth.F
 		}
 	}
 	for len(old) >= maxFlows { // browsers send the oldest first
-		http.SetCookie(w, s.cookie(old[0], "", "/", 0, http.SameSiteLaxMode))
+		http.SetCookie(w, s.flowCookie(old[0], "", 0))
 		old = old[1:]
 	}
-	// Lax, because the callback is a navigation that another site starts.
-	http.SetCookie(w, s.cookie(name, value, "/", oauth.FlowLifetime, http.SameSiteLaxMode))
+	http.SetCookie(w, s.flowCookie(name, value, oauth.FlowLifetime))
 	return nil
 }
 
@@ -75,12 +125,12 @@ func (s *Service) takeFlow(w http.ResponseWriter, r *http.Request, state string)
 	if err != nil {
 		return nil
 	}
-	http.SetCookie(w, s.cookie(name, "", "/", 0, http.SameSiteLaxMode))
+	http.SetCookie(w, s.flowCookie(name, "", 0))
 	flow := new(oauth.Flow)
 	if err := securecookie.DecodeMulti(name, c.Value, flow, s.flows.codecs...); err != nil {
 		return nil
 	}
-	if !flow.Matches(state) || flow.Expired(s.now()) {
+	if !flow.Matches(state) || flow.Expired(s.now()) || !s.flows.spent.take(state, s.now()) {
 		return nil
 	}
 	return flow
