@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -221,8 +222,9 @@ func localPath(next string, origin *url.URL, authPath string) (string, bool) {
 		strings.HasPrefix(abs.EscapedPath(), "//") {
 		return "", false
 	}
+	clean := path.Clean(abs.Path) // browsers take %2e for a dot
 	for _, route := range []string{"/logout", "/oauth", "/refresh"} {
-		if abs.Path == authPath+route || strings.HasPrefix(abs.Path, authPath+route+"/") {
+		if clean == authPath+route || strings.HasPrefix(clean, authPath+route+"/") {
 			return "", false
 		}
 	}
