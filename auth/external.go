@@ -43,12 +43,21 @@ type External struct {
 //
 // Errors: *OAuthError, ErrUnavailable, those of the hooks.
 func (s *Service) SignInExternal(ctx context.Context, in External, d Device) (*Grant, error) {
+	g, err := s.signInExternal(ctx, in, d)
+	if err != nil {
+		s.tellFailed(ctx, in.Provider, in.LinkTo, d, err)
+	}
+	return g, err
+}
+
+// signInExternal is SignInExternal without the event of a failure.
+func (s *Service) signInExternal(ctx context.Context, in External, d Device) (*Grant, error) {
+	in, ok := in.sound()
+	if !ok {
+		return nil, &OAuthError{Code: "failed", Err: errors.New("the provider names no usable subject")}
+	}
 	u, err := s.resolveExternal(ctx, in)
 	if err != nil {
-		if e, ok := errors.AsType[*OAuthError](err); ok {
-			s.Emit(ctx, Event{Kind: OAuthFailed, ActorID: in.LinkTo, Device: d,
-				Attrs: []slog.Attr{slog.String("provider", in.Provider), slog.String("reason", e.Code)}})
-		}
 		return nil, err
 	}
 	if in.LinkTo != "" {
@@ -61,6 +70,42 @@ func (s *Service) SignInExternal(ctx context.Context, in External, d Device) (*G
 	s.Emit(ctx, Event{Kind: OAuthSignedIn, ActorID: u.ID, UserID: u.ID, SessionID: g.Session.ID, Device: d,
 		Attrs: []slog.Attr{slog.String("provider", in.Provider)}})
 	return g, nil
+}
+
+// tellFailed emits the event of a sign-in or link that came to nothing.
+func (s *Service) tellFailed(ctx context.Context, provider, linkTo string, d Device, err error) {
+	s.Emit(ctx, Event{Kind: OAuthFailed, ActorID: linkTo, Device: d,
+		Attrs: []slog.Attr{slog.String("provider", provider), slog.String("reason", oauthCode(err))}})
+}
+
+// oauthCode returns what people are told of err.
+func oauthCode(err error) string {
+	if e, ok := errors.AsType[*OAuthError](err); ok && e.Code != "" {
+		return e.Code
+	}
+	return "failed"
+}
+
+// sound returns in with the address in its one spelling, or without one, and
+// false if there is no subject to know the person by. Providers need not be those
+// of package oauth, and an address that people could not register with would
+// never be found again.
+func (in External) sound() (External, bool) {
+	if in.Identity == nil {
+		return in, false
+	}
+	id := *in.Identity
+	if id.Subject == "" || cleanText(id.Subject, 255) != id.Subject {
+		return in, false
+	}
+	var err error
+	if id.Email, err = CanonicalEmail(id.Email); err != nil {
+		id.Email = ""
+	}
+	id.EmailVerified = id.EmailVerified && id.Email != ""
+	id.EmailAuthoritative = id.EmailAuthoritative && id.EmailVerified
+	in.Identity = &id
+	return in, true
 }
 
 // resolveExternal gathers the facts, decides, and carries the decision out. What
@@ -91,7 +136,7 @@ func (s *Service) resolveExternal(ctx context.Context, in External) (*store.User
 func (s *Service) linkFacts(ctx context.Context, in External) (u, account *store.User, f linkFacts, err error) {
 	id := in.Identity
 	f = linkFacts{
-		email: id.Email != "", verified: id.EmailVerified, authoritative: id.EmailVerified && id.EmailAuthoritative,
+		email: id.Email != "", verified: id.EmailVerified, authoritative: id.EmailAuthoritative,
 		intent: in.LinkTo != "", registration: s.cfg.Registration,
 	}
 	known, err := s.cfg.Identities.IdentityBySubject(ctx, in.Provider, id.Subject)
@@ -110,7 +155,7 @@ func (s *Service) linkFacts(ctx context.Context, in External) (u, account *store
 		if err != nil {
 			return nil, nil, f, err
 		}
-		f.intentOK = asked != nil && asked.ID == in.LinkTo && asked.Active() && row.Live(s.now()) && row.Epoch == asked.Epoch
+		f.intentOK = s.asksStill(in, asked, row)
 		if f.intentOK {
 			u = asked
 			if f.intentLinked, err = s.hasProvider(ctx, asked.ID, in.Provider); err != nil {
@@ -131,6 +176,12 @@ func (s *Service) linkFacts(ctx context.Context, in External) (u, account *store
 		}
 	}
 	return u, account, f, nil
+}
+
+// asksStill reports whether the session in which a link was asked for is one of
+// the user who asked, and lives.
+func (s *Service) asksStill(in External, u *store.User, row *store.Session) bool {
+	return u != nil && u.ID == in.LinkTo && u.Active() && row.Live(s.now()) && row.Epoch == u.Epoch
 }
 
 func (s *Service) hasProvider(ctx context.Context, userID, provider string) (bool, error) {
@@ -189,11 +240,34 @@ func (s *Service) attach(ctx context.Context, in External, u *store.User, automa
 	if err != nil {
 		return unavailable("link identity", err)
 	}
+	if in.LinkTo != "" {
+		if err := s.confirmLink(ctx, in); err != nil {
+			return err
+		}
+	}
 	s.Emit(ctx, Event{Kind: IdentityLinked, ActorID: u.ID, UserID: u.ID,
 		Attrs: []slog.Attr{slog.String("provider", in.Provider), slog.Bool("automatic", automatic)}})
 	s.end(ctx, IdentityLinked, u, "")
 	s.notifyProvider(ctx, MailAccountLinked, u, in.Provider)
 	return nil
+}
+
+// confirmLink takes a link back if the session that asked for it has ended
+// meanwhile. Whoever ended it, by a new password or by proving the address, has
+// dropped the identities they did not know: this one was not there yet.
+func (s *Service) confirmLink(ctx context.Context, in External) error {
+	u, row, err := s.userWithSession(ctx, in.SessionID)
+	if err == nil && s.asksStill(in, u, row) {
+		return nil
+	}
+	if err == nil {
+		err = &OAuthError{Code: "expired"}
+	}
+	undo := s.cfg.Identities.RemoveIdentity(context.WithoutCancel(ctx), in.LinkTo, in.Provider, false)
+	if undo != nil && !errors.Is(undo, store.ErrNotFound) {
+		s.cfg.Logger.ErrorContext(ctx, "take link back", "user_id", in.LinkTo, "provider", in.Provider, "err", undo)
+	}
+	return err
 }
 
 func (s *Service) notifyProvider(ctx context.Context, kind MailKind, u *store.User, provider string) {
@@ -207,8 +281,15 @@ func (s *Service) notifyProvider(ctx context.Context, kind MailKind, u *store.Us
 
 // scrub makes an account whose address was never proved safe for the owner of
 // the mailbox, who has proved it now: password, sessions, identities and pending
-// tokens may all be somebody else's, and go.
+// tokens may all be somebody else's, and go. They go before the address counts as
+// proved, so that a scrub which fails halfway is begun anew by the next sign-in.
 func (s *Service) scrub(ctx context.Context, account *store.User) (*store.User, error) {
+	if err := s.dropIdentities(ctx, account.ID); err != nil {
+		return nil, err
+	}
+	if err := s.cfg.Store.DropOneTime(ctx, account.ID); err != nil {
+		return nil, unavailable("drop one-time tokens", err)
+	}
 	u := *account
 	u.PasswordHash = ""
 	s.markVerified(&u)
@@ -220,12 +301,12 @@ func (s *Service) scrub(ctx context.Context, account *store.User) (*store.User, 
 		}
 		return nil, unavailable("scrub account", err)
 	}
-	s.dropIdentities(ctx, &u)
+	// Once more, for what the sessions have added that ended just now.
+	if err := s.dropIdentities(ctx, u.ID); err != nil {
+		return nil, err
+	}
 	s.Emit(ctx, Event{Kind: EmailVerified, ActorID: u.ID, UserID: u.ID, Attrs: []slog.Attr{slog.Bool("scrubbed", true)}})
 	s.end(ctx, EmailVerified, &u, "")
-	if err := s.cfg.Store.DropOneTime(ctx, u.ID); err != nil {
-		return nil, unavailable("drop one-time tokens", err)
-	}
 	return &u, nil
 }
 

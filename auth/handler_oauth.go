@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -132,30 +131,35 @@ func (s *Service) serveOAuthCallback(w http.ResponseWriter, r *http.Request) err
 	if flow == nil || flow.Provider != p.Name() {
 		return s.oauthTrouble(w, r, p.Name(), &OAuthError{Code: "expired"})
 	}
+	trouble := func(err error) error {
+		s.tellFailed(r.Context(), p.Name(), flow.LinkTo, deviceFrom(r.Context()), err)
+		return s.oauthTrouble(w, r, p.Name(), err)
+	}
 	if code := single(q, "error"); code != "" || len(q["error"]) > 0 {
 		outcome := "failed"
 		if code == "access_denied" {
 			outcome = "denied"
 		}
-		return s.oauthTrouble(w, r, p.Name(), &OAuthError{Code: outcome})
+		return trouble(&OAuthError{Code: outcome})
 	}
 	code := single(q, "code")
 	if code == "" || len(code) > 4096 || len(q["iss"]) > 1 {
-		return s.oauthTrouble(w, r, p.Name(), &OAuthError{Code: "failed"})
+		return trouble(&OAuthError{Code: "failed"})
 	}
 	if flow.LinkTo != "" && !s.samePerson(r, flow) {
-		return s.oauthTrouble(w, r, p.Name(), &OAuthError{Code: "expired"})
+		return trouble(&OAuthError{Code: "expired"})
 	}
 	id, err := p.Identify(r.Context(), flow, oauth.Callback{Code: code, Issuer: q.Get("iss")})
 	if err != nil {
-		return s.oauthTrouble(w, r, p.Name(), &OAuthError{Code: "failed", Err: err})
+		return trouble(&OAuthError{Code: "failed", Err: err})
 	}
-	g, err := s.SignInExternal(r.Context(), External{Provider: p.Name(), Identity: id, LinkTo: flow.LinkTo, SessionID: flow.SessionID}, deviceFrom(r.Context()))
+	in := External{Provider: p.Name(), Identity: id, LinkTo: flow.LinkTo, SessionID: flow.SessionID}
+	g, err := s.signInExternal(r.Context(), in, deviceFrom(r.Context()))
 	if err != nil {
-		return s.oauthTrouble(w, r, p.Name(), err)
+		return trouble(err)
 	}
 	if g != nil {
-		s.endPresented(r, g)
+		s.endReplaced(r, g)
 		s.SetCookies(w, g)
 		if raw := s.inviteIn(flow.ReturnTo); raw != "" && g.User.EmailVerified {
 			s.acceptInvite(r.Context(), raw, g.User)
@@ -163,6 +167,20 @@ func (s *Service) serveOAuthCallback(w http.ResponseWriter, r *http.Request) err
 	}
 	http.Redirect(w, r, s.ReturnPath(flow.ReturnTo, s.cfg.AfterSignIn), http.StatusSeeOther)
 	return nil
+}
+
+// endReplaced ends the session whose place g takes in the browser. The refresh
+// token, by which other sign-ins know it, is not sent by browsers that come from
+// another site.
+func (s *Service) endReplaced(r *http.Request, g *Grant) {
+	s.endPresented(r, g)
+	p, err := s.Authenticate(r)
+	if err != nil || p.SessionID == g.Session.ID {
+		return
+	}
+	if err := s.signOut(r.Context(), p.SessionID, deviceFrom(r.Context())); err != nil {
+		s.cfg.Logger.WarnContext(r.Context(), "end session of presented access token", "err", err)
+	}
 }
 
 // inviteIn returns the token of the invitation whose page next is, "" if it is
@@ -195,10 +213,7 @@ func (s *Service) samePerson(r *http.Request, flow *oauth.Flow) bool {
 // oauthTrouble sends a browser to the sign-in page with the code of what went
 // wrong. Nothing that the provider said is repeated.
 func (s *Service) oauthTrouble(w http.ResponseWriter, r *http.Request, provider string, err error) error {
-	code := "failed"
-	if e, ok := errors.AsType[*OAuthError](err); ok {
-		code = cmp.Or(e.Code, code)
-	}
+	code := oauthCode(err)
 	level := slog.LevelInfo
 	if errors.Is(err, oauth.ErrUnavailable) || errors.Is(err, ErrUnavailable) {
 		level = slog.LevelWarn

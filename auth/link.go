@@ -83,11 +83,11 @@ func decideLink(f linkFacts) linkDecision {
 		return linkRefuseNoEmail
 	case f.account:
 		return decideAccount(f)
-	case f.registration == RegistrationClosed:
-		return linkRefuseClosed
-	case f.registration == RegistrationPrivate && !f.verified:
+	case f.registration != RegistrationOpen && !f.verified:
 		// Same answer as for an address that has an account.
 		return linkRefuseRequired
+	case f.registration == RegistrationClosed:
+		return linkRefuseClosed
 	}
 	return linkCreate
 }

@@ -33,7 +33,7 @@ func linkRule(f linkFacts) linkDecision {
 		return [...]linkDecision{
 			RegistrationOpen:    linkCreate,
 			RegistrationPrivate: map[bool]linkDecision{true: linkCreate, false: linkRefuseRequired}[f.verified],
-			RegistrationClosed:  linkRefuseClosed,
+			RegistrationClosed:  map[bool]linkDecision{true: linkRefuseClosed, false: linkRefuseRequired}[f.verified],
 		}[f.registration]
 	}
 	// verified, authoritative, active, account verified, account linked
@@ -75,6 +75,13 @@ func TestDecideLinkTruthTable(t *testing.T) {
 			}
 			if got == linkCreate && f.registration == RegistrationClosed {
 				t.Fatalf("decideLink(%+v) = %v although registration is closed", f, got)
+			}
+			// An address that was not proved must not tell whether it has an account.
+			if without := f; !f.intent && !f.known && f.email && !f.verified && f.account && reg != RegistrationOpen {
+				without.account = false
+				if decideLink(without) != got {
+					t.Fatalf("decideLink(%+v) = %v, and without an account %v", f, got, decideLink(without))
+				}
 			}
 			if got == linkAttach && (f.known || !f.intentOK) {
 				t.Fatalf("decideLink(%+v) = %v", f, got)

@@ -71,8 +71,10 @@ func (s *Service) ResetPassword(ctx context.Context, raw, password string) (*sto
 		}
 		return nil, err
 	}
-	if !wasVerified {
-		s.dropIdentities(ctx, u)
+	if !wasVerified { // once more, for what the sessions have added that ended just now
+		if err := s.dropIdentities(ctx, u.ID); err != nil {
+			s.cfg.Logger.ErrorContext(ctx, "drop identities", "user_id", u.ID, "err", err)
+		}
 	}
 	s.Emit(ctx, Event{Kind: PasswordResetCompleted, ActorID: u.ID, UserID: u.ID})
 	s.end(ctx, PasswordResetCompleted, u, "")
@@ -87,6 +89,11 @@ func (s *Service) resetPassword(ctx context.Context, t *store.OneTimeToken, u *s
 	if err != nil {
 		return nil, s.hashTrouble(err)
 	}
+	if !u.EmailVerified { // and will be: what may be somebody else's goes first
+		if err := s.dropIdentities(ctx, u.ID); err != nil {
+			return nil, err
+		}
+	}
 	return s.modify(ctx, u.ID, s.cfg.Store.UpdateUser, func(u *store.User) error {
 		if !redeemable(t, u) {
 			return ErrInvalidToken
@@ -100,21 +107,21 @@ func (s *Service) resetPassword(ctx context.Context, t *store.OneTimeToken, u *s
 
 // dropIdentities removes accounts elsewhere that were linked before the address
 // was proved: whoever linked them need not be the owner of the mailbox.
-func (s *Service) dropIdentities(ctx context.Context, u *store.User) {
+func (s *Service) dropIdentities(ctx context.Context, userID string) error {
 	if s.cfg.Identities == nil {
-		return
+		return nil
 	}
-	ids, err := s.cfg.Identities.ListIdentities(ctx, u.ID)
+	ids, err := s.cfg.Identities.ListIdentities(ctx, userID)
 	if err != nil {
-		s.cfg.Logger.ErrorContext(ctx, "list identities", "user_id", u.ID, "err", err)
-		return
+		return unavailable("list identities", err)
 	}
 	for _, id := range ids {
-		err := s.cfg.Identities.RemoveIdentity(ctx, u.ID, id.Provider, false)
+		err := s.cfg.Identities.RemoveIdentity(ctx, userID, id.Provider, false)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			s.cfg.Logger.ErrorContext(ctx, "drop identity", "user_id", u.ID, "err", err)
+			return unavailable("drop identity", err)
 		}
 	}
+	return nil
 }
 
 // registerPrivately finishes a registration without the caller learning whether
