@@ -21,7 +21,11 @@ import (
 	"github.com/aegis-auth/aegis/store/sqlstore/sqltest/faultdriver"
 )
 
-func TestMain(m *testing.M) { os.Exit(sqltest.Main(m)) }
+func TestMain(m *testing.M) {
+	code := sqltest.Main(m)
+	removeServer()
+	os.Exit(code)
+}
 
 // number returns the number in an environment variable.
 func number(tb testing.TB, variable string, fallback int) int {
