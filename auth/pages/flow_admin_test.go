@@ -89,8 +89,9 @@ func TestAdminAudit(t *testing.T) {
 	}
 	admin.get("/admin/audit").want(200, "/admin/audit", "Role changed", "role=moderator", grace, "by "+ada, "Sign-in failed", "Firefox on Linux")
 	path := "/admin/audit?kind=auth.role_changed&user=" + url.QueryEscape(grace) + "&since=2026-01-01"
-	admin.get(path).want(200, path, "role=moderator", `value="auth.role_changed" selected`, `value="2026-01-01"`).
+	admin.get(path).want(200, path, "role=moderator", `value="role_changed" selected`, `value="2026-01-01"`).
 		wantNot("<b>Sign-in failed</b>")
+	admin.get("/admin/audit?kind=role_changed").want(200, "/admin/audit?kind=role_changed", "role=moderator").wantNot("<b>Sign-in failed</b>")
 	admin.get("/admin/audit?since=2030-01-01").want(200, "/admin/audit?since=2030-01-01", "Nothing matches.")
 	admin.get("/admin/audit?user=nobody@example.com").want(200, "/admin/audit?user=nobody@example.com", "Nothing matches.")
 	admin.get("/admin/audit?limit=1").want(200, "/admin/audit?limit=1", "Next page")

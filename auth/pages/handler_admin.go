@@ -190,6 +190,9 @@ func (p *Pages) showAudit(w http.ResponseWriter, r *http.Request, status int, v 
 	}
 	q := r.URL.Query()
 	find := store.AuditQuery{Kind: filter(q, "kind"), After: after, Limit: limit + 1}
+	if find.Kind != "" && !strings.Contains(find.Kind, ".") {
+		find.Kind = kindPrefix + find.Kind // as the choices have it
+	}
 	since, err := time.Parse(time.DateOnly, q.Get("since"))
 	if err == nil {
 		find.Since = since
@@ -267,13 +270,15 @@ func (p *Pages) addresses(r *http.Request, rows []*store.AuditEntry) (map[string
 	return names, nil
 }
 
+// kindPrefix begins the kinds of all events that have a name here.
+const kindPrefix = "auth."
+
 // kinds are the events that can be searched for: those that have a name.
 func kinds(l *language, selected string) []Option {
 	options := []Option{{Label: l.textOr("any", "")}}
 	for _, key := range slices.Sorted(maps.Keys(l.texts)) {
 		if name, ok := strings.CutPrefix(key, "event."); ok {
-			kind := "auth." + name
-			options = append(options, Option{Value: kind, Label: l.texts[key], Selected: kind == selected})
+			options = append(options, Option{Value: name, Label: l.texts[key], Selected: kindPrefix+name == selected})
 		}
 	}
 	return options

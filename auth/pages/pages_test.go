@@ -152,7 +152,8 @@ func TestRoutesFollowTheConfiguration(t *testing.T) {
 		}
 	}
 	versioned := newEnv(t, func(c *auth.Config) { c.BaseURL = "http://localhost:8000/api/v1/auth" })
-	b := versioned.browser(t).get("/register")
+	b := versioned.browser(t).get("/register").
+		want(200, "/register", `data-aegis-refresh="/api/v1/auth/refresh"`, `data-aegis-logout="/api/v1/auth/logout"`)
 	b.submit("", "email", ada, "new_password", password).want(200, "/app")
 	if !strings.HasPrefix(b.visited[0], "/api/v1/auth/pages/") {
 		t.Errorf("the form went to %s, want below the path of BaseURL", b.visited[0])

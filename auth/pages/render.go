@@ -107,7 +107,7 @@ func (l *language) funcs() template.FuncMap {
 		"t":       l.text,
 		"lang":    func() string { return l.tag },
 		"date":    l.date,
-		"event":   func(kind string) string { return l.textOr("event."+strings.TrimPrefix(kind, "auth."), kind) },
+		"event":   func(kind string) string { return l.textOr("event."+strings.TrimPrefix(kind, kindPrefix), kind) },
 		"role":    func(role string) string { return l.textOr("role."+role, role) },
 		"orgRole": func(role string) string { return l.textOr("orgrole."+role, role) },
 		"field":   l.field,

@@ -93,11 +93,11 @@ type Option struct {
 // fields says for each name of an input what it is. Templates may change the
 // autocomplete value for one place.
 var fields = map[string]Field{
-	"email":            {Type: "email", Autocomplete: "email", InputMode: "email", Required: true, Plain: true, MaxLength: 254},
-	"new_email":        {Type: "email", Autocomplete: "email", InputMode: "email", Required: true, Plain: true, MaxLength: 254},
-	"password":         {Type: "password", Autocomplete: "current-password", Required: true, Password: true, Plain: true},
-	"current_password": {Type: "password", Autocomplete: "current-password", Required: true, Password: true, Plain: true},
-	"new_password":     {Type: "password", Autocomplete: "new-password", Required: true, Password: true, Plain: true, Strength: true},
+	"email":            {Type: "email", Autocomplete: "email", InputMode: "email", Required: true, MaxLength: 254},
+	"new_email":        {Type: "email", Autocomplete: "email", InputMode: "email", Required: true, MaxLength: 254},
+	"password":         {Type: "password", Autocomplete: "current-password", Required: true, Password: true},
+	"current_password": {Type: "password", Autocomplete: "current-password", Required: true, Password: true},
+	"new_password":     {Type: "password", Autocomplete: "new-password", Required: true, Password: true, Strength: true},
 	"full_name":        {Type: "text", Autocomplete: "name", Optional: true, MaxLength: 100},
 	"name":             {Type: "text", Autocomplete: "organization", Required: true, MaxLength: 100},
 	"slug":             {Type: "text", Autocomplete: "off", Required: true, Plain: true, MaxLength: 63, Pattern: `[a-z0-9]([a-z0-9\-]*[a-z0-9])?`},

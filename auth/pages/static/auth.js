@@ -127,7 +127,8 @@ async function resume(form) {
     if (now - Number(sessionStorage.getItem(LOCK)) < 3000) return;
     sessionStorage.setItem(LOCK, String(now));
   } catch { return; }
-  const outcome = await renew(now).catch(() => null);
+  // A renewal since this page was asked for, by another tab, will do.
+  const outcome = await renew(performance.timeOrigin).catch(() => null);
   if (outcome === "renewed") next === location.pathname + location.search ? location.reload() : location.replace(next);
   else if (outcome === "signed-out") location.replace(`${address("login")}?next=${encodeURIComponent(next)}`);
   else form.querySelector("[hidden]")?.removeAttribute("hidden"); // says that the server is out of reach
