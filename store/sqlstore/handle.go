@@ -104,10 +104,16 @@ func (s *stmt) prepare(ctx context.Context, db *sql.DB) (*sql.Stmt, error) {
 
 // conn runs statements: on a pool, or in a transaction.
 type conn struct {
-	h    *handle
-	db   *sql.DB
-	tx   *sql.Tx  // nil on a pool
-	used *[]*stmt // what the transaction ran unprepared
+	h  *handle
+	db *sql.DB
+	tx *sql.Tx  // nil on a pool
+	in *txState // nil on a pool
+}
+
+// txState is what is known of statements in one transaction.
+type txState struct {
+	bound      map[*stmt]*sql.Stmt // prepared, and bound to the transaction
+	unprepared []*stmt             // run as text
 }
 
 func (h *handle) onWriter() conn { return conn{h: h, db: h.db} }
@@ -158,11 +164,19 @@ func (c conn) prepared(ctx context.Context, s *stmt) (*sql.Stmt, error) {
 	if c.tx == nil {
 		return s.prepare(ctx, c.db)
 	}
-	if p := s.kept[0].Load(); p != nil {
-		return c.tx.StmtContext(ctx, p), nil
+	if p := c.in.bound[s]; p != nil {
+		return p, nil
 	}
-	*c.used = append(*c.used, s)
-	return nil, nil
+	p := s.kept[0].Load()
+	if p == nil {
+		c.in.unprepared = append(c.in.unprepared, s)
+		return nil, nil
+	}
+	if c.in.bound == nil {
+		c.in.bound = make(map[*stmt]*sql.Stmt)
+	}
+	c.in.bound[s] = c.tx.StmtContext(ctx, p)
+	return c.in.bound[s], nil
 }
 
 // row is what a scan function reads from.

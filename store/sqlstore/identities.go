@@ -80,8 +80,7 @@ func (t *IdentityTable) AddIdentity(ctx context.Context, id *store.Identity) err
 // caller's, which has to be one of the same database. It writes no audit entry,
 // and repeats nothing: an error other than store.ErrConflict ends the transaction.
 func (t *IdentityTable) AddIdentityTx(ctx context.Context, tx *sql.Tx, id *store.Identity) error {
-	var used []*stmt
-	return t.add(ctx, conn{h: t.h, db: t.h.db, tx: tx, used: &used}, id)
+	return t.add(ctx, conn{h: t.h, db: t.h.db, tx: tx, in: new(txState)}, id)
 }
 
 func (t *IdentityTable) add(ctx context.Context, c conn, id *store.Identity) error {

@@ -8,36 +8,42 @@ import (
 	"github.com/aegis-auth/aegis/store"
 )
 
+// rotatedColumns are those a rotation leaves as they are, and the generation: all
+// that whoever makes the exchange does not know of the row yet.
+const rotatedColumns = "user_id, method, generation, epoch, authenticated_at, created_at, ends_at"
+
 // rotateText is the one conditional UPDATE that decides a rotation. Where it can
 // return the row it is the whole of a rotation that succeeds. MySQL reads the row
 // first: the statement then also holds to what was read of the columns that
 // rotation leaves alone, so that the answer is the row as it became.
 func rotateText(d Dialect) string {
-	text := "UPDATE {sessions} SET prev_hash = ?, hash = ?, sealed = ?, generation = generation + 1, " +
+	text := "UPDATE {sessions} SET prev_hash = hash, hash = ?, sealed = ?, generation = generation + 1, " +
 		"rotated_at = ?, expires_at = ?, user_agent = ?, ip = ? " +
 		"WHERE id = ? AND hash = ? AND revoked_at = 0 AND expires_at > ? AND ends_at > ?"
 	if d.returning() {
-		return text + " RETURNING " + sessionColumns
+		return text + " RETURNING " + rotatedColumns
 	}
+	// It sets columns from left to right, and hash comes after prev_hash.
 	return text + " AND epoch = ? AND authenticated_at = ?"
 }
 
 func rotateArgs(r store.Rotation, more ...any) []any {
 	now := micros(r.Now)
-	return append([]any{r.Old, notNull(r.New), orNull(r.Sealed), now, micros(r.ExpiresAt), r.UserAgent, r.IP,
+	return append([]any{notNull(r.New), orNull(r.Sealed), now, micros(r.ExpiresAt), r.UserAgent, r.IP,
 		r.SessionID, notNull(r.Old), now, now}, more...)
 }
 
 // Rotate implements [store.SessionStore]. A rotation that succeeds is one
 // statement in PostgreSQL and SQLite, and two in MySQL; one that is beaten reads
-// the row once more.
+// the row once more. In SQLite, rotations that wait for the writer are committed
+// together.
 func (t *SessionTable) Rotate(ctx context.Context, r store.Rotation) (s *store.Session, swapped bool, err error) {
-	exchange := t.exchange
-	if !t.h.d.returning() {
-		exchange = t.readAndExchange
-	}
-	err = t.h.writeAlone(ctx, "rotate session", func(ctx context.Context, c conn) (err error) {
-		s, swapped, err = exchange(ctx, c, r)
+	err = t.h.run(ctx, "rotate session", func(ctx context.Context) (err error) {
+		if t.h.d == SQLite {
+			s, swapped, err = t.convoy.rotate(ctx, r)
+		} else {
+			s, swapped, err = t.rotateAlone(ctx, r)
+		}
 		return err
 	})
 	if err != nil {
@@ -46,17 +52,36 @@ func (t *SessionTable) Rotate(ctx context.Context, r store.Rotation) (s *store.S
 	return s, swapped, nil
 }
 
+// rotateAlone is a rotation by itself.
+func (t *SessionTable) rotateAlone(ctx context.Context, r store.Rotation) (*store.Session, bool, error) {
+	release, err := t.h.takeTurn(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer release()
+	if t.h.d.returning() {
+		return t.exchange(ctx, t.h.onWriter(), r)
+	}
+	return t.readAndExchange(ctx, t.h.onWriter(), r)
+}
+
 // exchange is a rotation in one statement, or two if it is beaten.
 func (t *SessionTable) exchange(ctx context.Context, c conn, r store.Rotation) (*store.Session, bool, error) {
-	s, err := one(ctx, c, t.rotate, scanSession, rotateArgs(r)...)
+	s, err := one(ctx, c, t.rotate, scanRotated, rotateArgs(r)...)
 	if err == nil {
-		return s, true, nil
+		return exchanged(s, r), true, nil
 	}
 	if !errors.Is(err, store.ErrNotFound) {
 		return nil, false, err
 	}
 	s, err = one(ctx, c, t.byID, scanSession, r.SessionID)
 	return s, false, err
+}
+
+func scanRotated(r row) (*store.Session, error) {
+	s := new(store.Session)
+	return s, r.Scan(&s.UserID, &s.Method, &s.Generation, &s.Epoch, timeCol{&s.AuthTime}, timeCol{&s.CreatedAt},
+		timeCol{&s.EndsAt})
 }
 
 // readAndExchange is a rotation where an UPDATE returns nothing. It ends when the
@@ -73,15 +98,17 @@ func (t *SessionTable) readAndExchange(ctx context.Context, c conn, r store.Rota
 			return nil, false, err
 		}
 		if n > 0 {
-			return rotated(s, r), true, nil
+			s.Generation++
+			return exchanged(s, r), true, nil
 		}
 	}
 }
 
-// rotated is s after the exchange r.
-func rotated(s *store.Session, r store.Rotation) *store.Session {
+// exchanged completes s, the row before or after the exchange r, to the row after
+// it.
+func exchanged(s *store.Session, r store.Rotation) *store.Session {
+	s.ID = r.SessionID
 	s.PrevHash, s.Hash, s.Sealed = bytes.Clone(r.Old), bytes.Clone(r.New), bytes.Clone(r.Sealed)
-	s.Generation++
 	s.RotatedAt, s.ExpiresAt = r.Now, r.ExpiresAt
 	s.UserAgent, s.IP = r.UserAgent, r.IP
 	return s

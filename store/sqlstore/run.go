@@ -79,12 +79,12 @@ func (h *handle) tx(ctx context.Context, e *store.AuditEntry, fn func(context.Co
 		return err
 	}
 	defer release()
-	var used []*stmt
-	fresh, err := h.attempt(ctx, e, fn, &used)
+	var in txState
+	fresh, err := h.attempt(ctx, e, fn, &in)
 	if fresh {
 		// The next transaction finds them prepared. A fault here is no fault of
 		// this one, and shows when the statement is next used.
-		for _, s := range used {
+		for _, s := range in.unprepared {
 			s.prepare(ctx, h.db)
 		}
 	}
@@ -93,12 +93,12 @@ func (h *handle) tx(ctx context.Context, e *store.AuditEntry, fn func(context.Co
 
 // attempt begins, runs and ends a transaction. It reports whether the connection
 // came back to the pool in order.
-func (h *handle) attempt(ctx context.Context, e *store.AuditEntry, fn func(context.Context, conn) error, used *[]*stmt) (bool, error) {
+func (h *handle) attempt(ctx context.Context, e *store.AuditEntry, fn func(context.Context, conn) error, in *txState) (bool, error) {
 	tx, err := h.db.BeginTx(ctx, h.d.txOptions())
 	if err != nil {
 		return false, err
 	}
-	c := conn{h: h, db: h.db, tx: tx, used: used}
+	c := conn{h: h, db: h.db, tx: tx, in: in}
 	err = h.steps(ctx, c, e, fn)
 	stands, ok := errors.AsType[settled](err)
 	if err != nil && !ok {
@@ -147,12 +147,8 @@ func (h *handle) takeTurn(ctx context.Context) (release func(), err error) {
 // and makes its error one of package store. An outcome that is not known, a lost
 // connection or a commit without an answer, is never repeated.
 func (h *handle) run(parent context.Context, op string, fn func(context.Context) error) error {
-	ctx := parent
-	if h.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(parent, h.timeout)
-		defer cancel()
-	}
+	ctx, cancel := h.bound(parent)
+	defer cancel()
 	for try := 0; ; try++ {
 		err := fn(ctx)
 		if err == nil {
@@ -163,6 +159,14 @@ func (h *handle) run(parent context.Context, op string, fn func(context.Context)
 		}
 		return h.explain(parent, ctx, op, err)
 	}
+}
+
+// bound limits ctx to what a method may take.
+func (h *handle) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if h.timeout < 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, h.timeout)
 }
 
 func (h *handle) repeatable(err error) bool {

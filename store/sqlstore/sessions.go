@@ -12,7 +12,8 @@ import (
 // SessionTable keeps sessions. It implements [store.SessionStore] and is safe for
 // concurrent use.
 type SessionTable struct {
-	h *handle
+	h      *handle
+	convoy convoy
 
 	insert, byID, rotate, renew, exists, list, revoke, revokeAll, forget *stmt
 	prune, wipe                                                          *stmt
@@ -55,6 +56,7 @@ func newSessionTable(h *handle) *SessionTable {
 	cond, column := h.d.sealedBefore()
 	t.wipe = h.stmt("UPDATE {sessions} SET sealed = NULL WHERE " + h.d.batch("{sessions}", "id", cond, column))
 	t.rotate = h.stmt(rotateText(h.d))
+	t.convoy.t = t
 	return t
 }
 

@@ -142,7 +142,8 @@ func (e *Engine) DSN(tb testing.TB) string {
 }
 
 // OwnDatabase is DSN with a database that no other test uses, for what cannot be
-// told apart by its prefix. It is dropped when the test ends.
+// told apart by its prefix, and for benchmarks: unlike the database tests share, it
+// waits for the disk. It is dropped when the test ends.
 func (e *Engine) OwnDatabase(tb testing.TB) string {
 	tb.Helper()
 	e.Require(tb)
@@ -251,6 +252,11 @@ func (s *server) create() (err error) {
 		return err
 	}
 	s.database = name
+	if s.tune != "" {
+		if err := s.exec(fmt.Sprintf(s.tune, name)); err != nil {
+			return err
+		}
+	}
 	if s.db, err = sql.Open(s.driver, s.dsn); err != nil {
 		return err
 	}
@@ -276,32 +282,28 @@ func databaseName() string { return "aegis_test_" + strings.ToLower(rand.Text()[
 
 // newDatabase creates a database and returns its address.
 func (s *server) newDatabase(name string) (dsn string, err error) {
-	admin, err := sql.Open(s.driver, s.admin)
-	if err != nil {
+	if err := s.exec("CREATE DATABASE " + name); err != nil {
 		return "", err
-	}
-	defer admin.Close()
-	if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
-		return "", err
-	}
-	if s.tune != "" {
-		if _, err := admin.Exec(fmt.Sprintf(s.tune, name)); err != nil {
-			return "", err
-		}
 	}
 	return s.within(s.admin, name)
 }
 
 func (s *server) dropDatabase(name string) error {
+	if err := s.exec(fmt.Sprintf(s.drop, name)); err != nil {
+		return fmt.Errorf("drop database %s: %w", name, err)
+	}
+	return nil
+}
+
+// exec runs a statement outside any of our databases.
+func (s *server) exec(text string) error {
 	admin, err := sql.Open(s.driver, s.admin)
 	if err != nil {
 		return err
 	}
 	defer admin.Close()
-	if _, err := admin.Exec(fmt.Sprintf(s.drop, name)); err != nil {
-		return fmt.Errorf("drop database %s: %w", name, err)
-	}
-	return nil
+	_, err = admin.Exec(text)
+	return err
 }
 
 // pooled returns a store whose tables exist already, if there is one: creating
