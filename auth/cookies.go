@@ -82,9 +82,12 @@ func (s *Service) sentOurCookies(r *http.Request) bool {
 }
 
 // isBrowser reports whether r may come from a browser. Refresh tokens are never
-// shown to those in a body, where script could read them.
+// shown to those in a body, where script could read them. A browser sends Origin
+// with every POST, and Sec-Fetch-Site with whatever it sends of that family (Fetch
+// Metadata §2); Sec-Fetch-Mode alone comes from programs that run on the fetch of
+// Node.
 func (s *Service) isBrowser(r *http.Request) bool {
-	for _, name := range []string{"Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-User"} {
+	for _, name := range []string{"Origin", "Sec-Fetch-Site", "Sec-Fetch-Dest", "Sec-Fetch-User"} {
 		if r.Header.Get(name) != "" {
 			return true
 		}
