@@ -170,8 +170,9 @@ function enhance(d) {
   const loaded = Date.now(), left = Number(d.querySelector("[data-private]")?.getAttribute("data-private")) * 1000;
   d.querySelectorAll("[data-show]").forEach((e) => reveal(/** @type {HTMLElement} */ (e)));
   d.querySelectorAll("[data-strength]").forEach((e) => strength(/** @type {HTMLInputElement} */ (e)));
+  const { lang } = d.documentElement, dialect = navigator.languages?.find((l) => l.startsWith(lang)) ?? lang; // "en-GB" of "en"
   d.querySelectorAll("time").forEach((e) => {
-    e.textContent = new Date(e.dateTime).toLocaleString(d.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+    e.textContent = new Date(e.dateTime).toLocaleString(dialect, { dateStyle: "medium", timeStyle: "short" });
   });
   /** @type {HTMLElement | null} */ (d.querySelector("[aria-invalid=true]"))?.focus();
   d.addEventListener("submit", async (event) => {
