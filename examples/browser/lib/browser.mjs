@@ -21,7 +21,7 @@ export function launch() {
 
 /** A context that collects violations of the content security policy, and errors of scripts. */
 export async function open(browser, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", ...options });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(15_000);
   const trouble = [];
   context.on("console", (message) => {
