@@ -171,6 +171,7 @@ func (t *OrgTable) forget(ctx context.Context, c conn, userID string) error {
 		if err != nil || len(orgIDs) == 0 {
 			return err
 		}
+		slices.Sort(orgIDs) // whoever locks several does so in this order
 		for _, id := range orgIDs {
 			if err := t.leave(ctx, c, id, userID); err != nil {
 				return err

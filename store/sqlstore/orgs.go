@@ -60,7 +60,7 @@ func newOrgTable(h *handle) *OrgTable {
 		membership: h.stmt("SELECT " + columns("o", orgColumns) + ", " + columns("m", memberColumns) +
 			" FROM {members} m JOIN {orgs} o ON o.id = m.org_id WHERE m.org_id = ? AND m.user_id = ?"),
 		owner:       h.stmt("SELECT 1 FROM {members} WHERE org_id = ? AND role = 'owner' LIMIT 1"),
-		memberOf:    h.stmt("SELECT org_id FROM {members} WHERE user_id = ? ORDER BY org_id"),
+		memberOf:    h.stmt("SELECT org_id FROM {members} WHERE user_id = ?"),
 		dropMembers: h.stmt("DELETE FROM {members} WHERE org_id = ?"),
 		dropInvites: h.stmt("DELETE FROM {invites} WHERE org_id = ?"),
 	}
