@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aegis-auth/aegis/auth/problem"
 )
@@ -15,7 +15,8 @@ import (
 type Doc struct {
 	Summary string
 	// Request is a value of the struct that the body is decoded into; nil if the
-	// endpoint reads none. Required names its members that must be there.
+	// endpoint reads none. Required names its members that must be there; without
+	// any the body may be left out.
 	Request  any
 	Required []string
 	// Form is set if the body may be a form as well as JSON.
@@ -23,10 +24,14 @@ type Doc struct {
 	// Query names the parameters of the query.
 	Query []string
 	// Status is the status of success, and Response a value of what is answered;
-	// nil if there is no body.
-	Status   int
-	Response any
-	// Errors are the further statuses that the endpoint answers by design.
+	// nil if there is no body. MediaType is the form it has, "application/json"
+	// if empty.
+	Status    int
+	Response  any
+	MediaType string
+	// Also are the further statuses that are no failures, with what they answer.
+	Also map[int]any
+	// Errors are the further statuses that the endpoint fails with by design.
 	Errors []int
 }
 
@@ -54,18 +59,9 @@ func OpenAPIHandler(s *Service) http.Handler {
 // Extend adds routes to the OpenAPI document of s. Call it before serving.
 func (s *Service) Extend(routes func() []Route) { s.extensions = append(s.extensions, routes) }
 
-type schema = map[string]any
-
 // OpenAPI returns the OpenAPI 3.1 document of those routes that have a Doc.
 func (s *Service) OpenAPI(routes []Route) map[string]any {
-	b := &schemas{named: schema{}}
-	problemSchema := schema{"type": "object", "required": []string{"type", "title", "status", "detail", "code", "request_id"}, "properties": schema{
-		"type": schema{"type": "string"}, "title": schema{"type": "string"}, "status": schema{"type": "integer"},
-		"detail": schema{"type": "string"}, "code": schema{"type": "string"}, "request_id": schema{"type": "string"},
-		"errors": schema{"type": "array", "items": b.of(reflect.TypeFor[problem.Field]())},
-		"error":  schema{"type": "string"}, "error_description": schema{"type": "string"},
-	}}
-	b.named["Problem"] = problemSchema
+	b := newSchemas(s)
 	paths := schema{}
 	for _, r := range routes {
 		if r.Doc == nil {
@@ -80,11 +76,13 @@ func (s *Service) OpenAPI(routes []Route) map[string]any {
 	}
 	return schema{
 		"openapi": "3.1.0",
-		"info":    schema{"title": s.cfg.AppName, "version": "1"},
+		"info": schema{"title": s.cfg.AppName, "version": "1",
+			"description": "Failures are problem documents (RFC 9457): decide by code, show detail."},
 		"servers": []schema{{"url": s.origin.String()}},
 		"paths":   paths,
 		"components": schema{
-			"schemas": b.named,
+			"schemas":   b.named,
+			"responses": b.failures,
 			"securitySchemes": schema{
 				"bearer":  schema{"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 				"session": schema{"type": "apiKey", "in": "cookie", "name": s.cookies.session},
@@ -93,11 +91,21 @@ func (s *Service) OpenAPI(routes []Route) map[string]any {
 	}
 }
 
-// schemas turns Go types into JSON schemas; named structs become components.
-type schemas struct{ named schema }
+// queryParams are the schemas of parameters that are more than a text.
+var queryParams = map[string]schema{
+	"limit":   {"type": "integer", "minimum": 1, "maximum": maxPage, "default": 50},
+	"hard":    {"type": "boolean", "default": false},
+	"deleted": {"type": "boolean", "default": false},
+	"since":   {"type": "string", "format": "date-time"},
+	"status":  {"type": "string", "enum": []string{"active", "disabled", "deleted", "any"}},
+}
 
 func (b *schemas) operation(r Route) schema {
-	op := schema{"operationId": r.Name, "summary": r.Doc.Summary, "responses": b.responses(r)}
+	tag, _, grouped := strings.Cut(r.Name, ".")
+	if !grouped {
+		tag = "account"
+	}
+	op := schema{"operationId": r.Name, "summary": r.Doc.Summary, "tags": []string{tag}, "responses": b.responses(r)}
 	var params []schema
 	for part := range strings.SplitSeq(r.Path(), "/") {
 		if name := strings.Trim(part, "{}"); name != part {
@@ -105,7 +113,11 @@ func (b *schemas) operation(r Route) schema {
 		}
 	}
 	for _, name := range r.Doc.Query {
-		params = append(params, schema{"name": name, "in": "query", "schema": schema{"type": "string"}})
+		kind, known := queryParams[name]
+		if !known {
+			kind = schema{"type": "string"}
+		}
+		params = append(params, schema{"name": name, "in": "query", "schema": kind})
 	}
 	if params != nil {
 		op["parameters"] = params
@@ -115,10 +127,11 @@ func (b *schemas) operation(r Route) schema {
 		op["description"] = "Access: " + r.Access + "."
 	}
 	if r.Doc.Request != nil {
-		body := b.object(reflect.TypeOf(r.Doc.Request), r.Doc.Required)
+		body := b.object(reflect.TypeOf(r.Doc.Request), append([]string{}, r.Doc.Required...))
 		content := schema{"application/json": schema{"schema": body}}
 		if r.Doc.Form {
 			content["application/x-www-form-urlencoded"] = schema{"schema": body}
+			content["multipart/form-data"] = schema{"schema": body}
 		}
 		op["requestBody"] = schema{"required": len(r.Doc.Required) > 0, "content": content}
 	}
@@ -126,90 +139,59 @@ func (b *schemas) operation(r Route) schema {
 }
 
 func (b *schemas) responses(r Route) schema {
-	status := func(n int) string { return string([]byte{byte('0' + n/100), byte('0' + n/10%10), byte('0' + n%10)}) }
-	ok := schema{"description": http.StatusText(r.Doc.Status)}
-	if r.Doc.Response != nil {
-		ok["content"] = schema{"application/json": schema{"schema": b.of(reflect.TypeOf(r.Doc.Response))}}
-	}
-	out := schema{status(r.Doc.Status): ok}
-	trouble := slices.Concat(r.Doc.Errors, []int{503})
-	if r.Access != "public" {
-		trouble = append(trouble, 401, 403)
-	}
-	if r.Doc.Request != nil {
-		trouble = append(trouble, 400, 413, 415, 422, 429)
-	}
-	if strings.Contains(r.Path(), "{") {
-		trouble = append(trouble, 404)
-	}
-	for _, n := range trouble {
-		out[status(n)] = schema{"description": http.StatusText(n),
-			"content": schema{"application/problem+json": schema{"schema": schema{"$ref": "#/components/schemas/Problem"}}}}
-	}
-	return out
-}
-
-// of returns the schema of a type in an answer, where every member without
-// omitempty is there.
-func (b *schemas) of(t reflect.Type) schema {
-	switch t {
-	case reflect.TypeFor[time.Time]():
-		return schema{"type": "string", "format": "date-time"}
-	case reflect.TypeFor[json.RawMessage]():
-		return schema{}
-	}
-	switch t.Kind() {
-	case reflect.String:
-		return schema{"type": "string"}
-	case reflect.Bool:
-		return schema{"type": "boolean"}
-	case reflect.Int, reflect.Int64:
-		return schema{"type": "integer"}
-	case reflect.Pointer:
-		return orNull(b.of(t.Elem()))
-	case reflect.Slice:
-		return schema{"type": "array", "items": b.of(t.Elem())}
-	case reflect.Map:
-		return schema{"type": "object", "additionalProperties": b.of(t.Elem())}
-	case reflect.Struct:
-		return b.object(t, nil)
-	}
-	return schema{}
-}
-
-func orNull(s schema) schema {
-	if kind, ok := s["type"].(string); ok {
-		out := schema{}
-		for k, v := range s {
-			out[k] = v
+	success := func(status int, v any) schema {
+		out := schema{"description": http.StatusText(status)}
+		if v != nil {
+			media := r.Doc.MediaType
+			if media == "" {
+				media = "application/json"
+			}
+			out["content"] = schema{media: schema{"schema": b.of(reflect.TypeOf(v))}}
 		}
-		out["type"] = []string{kind, "null"}
+		if status == http.StatusFound || status == http.StatusSeeOther {
+			out["headers"] = schema{"Location": schema{"required": true, "schema": schema{"type": "string"}}}
+		}
 		return out
 	}
-	return schema{"anyOf": []schema{s, {"type": "null"}}}
-}
-
-// object returns the schema of a struct. required nil stands for an answer.
-func (b *schemas) object(t reflect.Type, required []string) schema {
-	properties := schema{}
-	var present []string
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.IsExported() || name == "-" || name == "" {
-			continue
-		}
-		properties[name] = b.of(f.Type)
-		if !strings.Contains(options, "omitempty") {
-			present = append(present, name)
-		}
+	out := schema{strconv.Itoa(r.Doc.Status): success(r.Doc.Status, r.Doc.Response)}
+	for status, v := range r.Doc.Also {
+		out[strconv.Itoa(status)] = success(status, v)
 	}
-	out := schema{"type": "object", "properties": properties}
-	if required != nil {
-		present = required
+	failures := slices.Concat(r.Doc.Errors, []int{500, 503})
+	if r.Access != "public" {
+		failures = append(failures, 401)
 	}
-	if len(present) > 0 {
-		out["required"] = present
+	if r.Access != "public" && r.Access != "user" {
+		failures = append(failures, 403)
+	}
+	if r.Method() != http.MethodGet {
+		failures = append(failures, 403) // from another site
+	}
+	if r.Doc.Request != nil {
+		failures = append(failures, 400, 413, 415, 422)
+	}
+	if strings.Contains(r.Path(), "{") {
+		failures = append(failures, 404)
+	}
+	for _, status := range failures {
+		out[strconv.Itoa(status)] = b.failure(status)
 	}
 	return out
+}
+
+// failure returns a reference to the answer of that status.
+func (b *schemas) failure(status int) schema {
+	name := strings.ReplaceAll(http.StatusText(status), " ", "")
+	if b.failures[name] == nil {
+		out := schema{"description": http.StatusText(status),
+			"content": schema{problem.ContentType: schema{"schema": b.component("Problem")}}}
+		switch status {
+		case http.StatusUnauthorized:
+			out["headers"] = schema{"WWW-Authenticate": schema{"required": true, "schema": schema{"type": "string"}}}
+		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+			out["headers"] = schema{"Retry-After": schema{"required": true, "schema": schema{"type": "integer", "minimum": 1}}}
+		}
+		b.failures[name] = out
+	}
+	return schema{"$ref": "#/components/responses/" + name}
 }

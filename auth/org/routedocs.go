@@ -34,7 +34,7 @@ var routeDocs = map[string]*auth.Doc{
 	"members.remove":   {Summary: "Take a member out.", Status: 204, Errors: []int{409}},
 	"invites":          {Summary: "The invitations.", Query: listQuery, Status: 200, Response: page[inviteJSON]{}, Errors: []int{422}},
 	"invites.create": {Summary: "Invite the holder of an address.", Request: inviteRequest{}, Required: []string{"email", "role"},
-		Status: 201, Response: inviteJSON{}, Errors: []int{409}},
+		Status: 201, Response: inviteJSON{}, Errors: []int{409, 429}},
 	"invites.revoke":       {Summary: "Withdraw an invitation.", Status: 204},
 	"invites.resend":       {Summary: "Mail an invitation again, with another link.", Status: 200, Response: inviteJSON{}, Errors: []int{429}},
 	"invites.mine":         {Summary: "The open invitations to the own, proved address.", Status: 200, Response: page[inviteJSON]{}},
