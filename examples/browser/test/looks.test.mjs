@@ -116,6 +116,8 @@ test("pictures of every page, on which axe finds nothing", async () => {
   await show(out, "reset-password", (await product.link(ada, "reset")).slice(product.base.length));
   await show(out, "verify-pending-visitor", "/verify-pending");
 
+  await page.goto(at("/app"));
+  await picture(page, "app");
   await show(page, "verify-pending", "/verify-pending");
   await press(page, "Send it again");
   const verify = await product.link(ada, "verify");
