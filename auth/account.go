@@ -176,6 +176,10 @@ func (s *Service) ConfirmEmailChange(ctx context.Context, raw, keep string) (*st
 	if err != nil {
 		return nil, err
 	}
+	if keep, err = s.sessionOf(ctx, u, keep); err != nil {
+		s.putBack(ctx, t)
+		return nil, err
+	}
 	old := *u
 	u, err = s.modify(ctx, t.UserID, s.cfg.Store.UpdateUser, func(u *store.User) error {
 		if !redeemable(t, u) {
@@ -195,7 +199,7 @@ func (s *Service) ConfirmEmailChange(ctx context.Context, raw, keep string) (*st
 	}
 	s.Emit(ctx, Event{Kind: EmailChanged, ActorID: u.ID, UserID: u.ID,
 		Attrs: []slog.Attr{slog.String("from", maskEmail(old.Email)), slog.String("to", maskEmail(u.Email))}})
-	s.end(ctx, EmailChanged, u, s.sessionOf(ctx, u, keep))
+	s.end(ctx, EmailChanged, u, keep)
 	d := deviceFrom(ctx)
 	for _, to := range []string{old.Email, u.Email} {
 		s.notifyMail(ctx, Mail{Kind: MailEmailChanged, User: u, To: to, Link: s.links.SignIn,

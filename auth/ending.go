@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 
 	"github.com/aegis-auth/aegis/store"
 )
@@ -51,8 +52,11 @@ func raise(kind EventKind, u *store.User) {
 
 // end carries out what an event of that kind ends, after u was written with
 // [raise]. The epoch has ended all sessions by then, whatever becomes of this:
-// what is left to do is tidy up, and keep the session keep, if the event allows.
+// what is left to do is tidy up, and keep the session keep, if the event allows. It
+// is done even if ctx has ended: the change was made.
 func (s *Service) end(ctx context.Context, kind EventKind, u *store.User, keep string) {
+	ctx, cancel := detached(ctx)
+	defer cancel()
 	e := endings[kind]
 	trouble := func(doing string, err error) {
 		if err != nil {
@@ -64,7 +68,7 @@ func (s *Service) end(ctx context.Context, kind EventKind, u *store.User, keep s
 	}
 	if e.sessions {
 		if keep != "" {
-			trouble("keep session", s.cfg.Store.RenewSession(ctx, keep, u.Epoch, zeroTime))
+			trouble("keep session", s.keepSession(ctx, keep, u))
 		}
 		_, err := s.cfg.Store.RevokeSessions(ctx, u.ID, keep, s.now())
 		trouble("end sessions", err)
@@ -79,4 +83,14 @@ func (s *Service) end(ctx context.Context, kind EventKind, u *store.User, keep s
 	if e.mail != "" {
 		s.notify(ctx, u, e.mail, deviceFrom(ctx))
 	}
+}
+
+// keepSession takes a session over into the epoch that u has by now. A connection
+// that was lost must not sign out whoever made the change, so it tries twice.
+func (s *Service) keepSession(ctx context.Context, id string, u *store.User) error {
+	err := s.cfg.Store.RenewSession(ctx, id, u.Epoch, zeroTime)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		err = s.cfg.Store.RenewSession(ctx, id, u.Epoch, zeroTime)
+	}
+	return err
 }

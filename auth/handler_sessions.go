@@ -85,14 +85,15 @@ func (s *Service) serveRevokeOthers(w http.ResponseWriter, r *http.Request) erro
 }
 
 // currentSession returns the session of whoever sent r to a public route, "" if
-// nobody is signed in.
-func (s *Service) currentSession(r *http.Request) string {
+// nobody is signed in. If that cannot be found out it is ErrUnavailable: what goes
+// on without an answer would end the session.
+func (s *Service) currentSession(r *http.Request) (string, error) {
 	p, err := s.Authenticate(r)
-	if err != nil {
-		if errors.Is(err, ErrUnavailable) {
-			s.cfg.Logger.WarnContext(r.Context(), "current session", "err", err)
-		}
-		return ""
+	if errors.Is(err, ErrUnavailable) {
+		return "", err
 	}
-	return p.SessionID
+	if err != nil {
+		return "", nil
+	}
+	return p.SessionID, nil
 }

@@ -21,7 +21,10 @@ func (s *Service) serveVerifyEmail(w http.ResponseWriter, r *http.Request) error
 	if err := DecodeJSON(r, &in); err != nil {
 		return err
 	}
-	keep := s.currentSession(r)
+	keep, err := s.currentSession(r)
+	if err != nil {
+		return err
+	}
 	u, err := s.VerifyEmail(r.Context(), value(in.Token), keep)
 	if err != nil {
 		return err
@@ -32,7 +35,7 @@ func (s *Service) serveVerifyEmail(w http.ResponseWriter, r *http.Request) error
 // writeKept answers after a change that ended sessions. The browser that made
 // it, if it is signed in as that user, gets fresh tokens as cookies.
 func (s *Service) writeKept(w http.ResponseWriter, r *http.Request, u *store.User, keep, text string) error {
-	if keep = s.sessionOf(r.Context(), u, keep); keep != "" {
+	if keep, err := s.sessionOf(r.Context(), u, keep); err == nil && keep != "" {
 		if g, err := s.Regrant(r, u, keep); err == nil {
 			s.SetCookies(w, g)
 		}
@@ -87,7 +90,10 @@ func (s *Service) serveConfirmEmailChange(w http.ResponseWriter, r *http.Request
 	if err := DecodeJSON(r, &in); err != nil {
 		return err
 	}
-	keep := s.currentSession(r)
+	keep, err := s.currentSession(r)
+	if err != nil {
+		return err
+	}
 	u, err := s.ConfirmEmailChange(r.Context(), value(in.Token), keep)
 	if err != nil {
 		return err

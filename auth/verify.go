@@ -71,11 +71,15 @@ func (s *Service) VerifyEmail(ctx context.Context, raw, keep string) (*store.Use
 	if err := s.spendAddr(ctx, rateConfirm); err != nil {
 		return nil, err
 	}
-	t, _, err := s.redeem(ctx, store.PurposeVerifyEmail, raw)
+	t, u, err := s.redeem(ctx, store.PurposeVerifyEmail, raw)
 	if err != nil {
 		return nil, err
 	}
-	u, err := s.modify(ctx, t.UserID, s.cfg.Store.UpdateUser, func(u *store.User) error {
+	if keep, err = s.sessionOf(ctx, u, keep); err != nil {
+		s.putBack(ctx, t)
+		return nil, err
+	}
+	u, err = s.modify(ctx, t.UserID, s.cfg.Store.UpdateUser, func(u *store.User) error {
 		if !redeemable(t, u) {
 			return ErrInvalidToken
 		}
@@ -90,7 +94,7 @@ func (s *Service) VerifyEmail(ctx context.Context, raw, keep string) (*store.Use
 		return nil, err
 	}
 	s.Emit(ctx, Event{Kind: EmailVerified, ActorID: u.ID, UserID: u.ID})
-	s.end(ctx, EmailVerified, u, s.sessionOf(ctx, u, keep))
+	s.end(ctx, EmailVerified, u, keep)
 	return u, nil
 }
 
@@ -103,14 +107,19 @@ func (s *Service) markVerified(u *store.User) {
 	u.EmailVerified = true
 }
 
-// sessionOf returns sessionID if it is a session of u, else "".
-func (s *Service) sessionOf(ctx context.Context, u *store.User, sessionID string) string {
+// sessionOf returns sessionID if it is a live session of u, else "".
+func (s *Service) sessionOf(ctx context.Context, u *store.User, sessionID string) (string, error) {
 	if sessionID == "" {
-		return ""
+		return "", nil
 	}
 	row, err := s.cfg.Store.SessionByID(ctx, sessionID)
-	if err != nil || row.UserID != u.ID || !row.Live(s.now()) {
-		return ""
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return "", nil
+	case err != nil:
+		return "", unavailable("read session", err)
+	case row.UserID != u.ID || row.Epoch != u.Epoch || !row.Live(s.now()):
+		return "", nil
 	}
-	return sessionID
+	return sessionID, nil
 }
