@@ -37,6 +37,9 @@ type attempt struct {
 	// renew makes the request good again after its one-time token was spent for
 	// nothing. Nil if it has none.
 	renew func()
+	// mails says that what was asked for is a mail. A service that ends sends what
+	// waits once more at most, so a person may have to ask again.
+	mails bool
 	// after proves, in the end, that the person can go on.
 	after func(tb testing.TB)
 	// kind, if not empty, is the event that must be in the audit trail if and only
@@ -108,7 +111,7 @@ var flows = []flow{
 	{"ask for another verification", func(s *stage) *attempt {
 		c := s.register()
 		s.flush()
-		return &attempt{done: 200, send: func() *answer { return c.post("/resend-verification", nil) },
+		return &attempt{done: 200, mails: true, send: func() *answer { return c.post("/resend-verification", nil) },
 			after: func(tb testing.TB) {
 				c.post("/verify-email", obj{"token": s.token(c.email, auth.MailVerify)}).want(tb, 200)
 			}}
@@ -124,9 +127,21 @@ var flows = []flow{
 				raw = s.token(c.email, auth.MailVerify)
 			}}
 	}},
+	{"verify the address in the browser that is signed in", func(s *stage) *attempt {
+		c := s.register()
+		raw := s.token(c.email, auth.MailVerify)
+		return &attempt{done: 200, again: 400,
+			send:   func() *answer { return c.post("/verify-email", obj{"token": raw}) },
+			effect: func() bool { return c.user().EmailVerified },
+			renew: func() {
+				c.post("/resend-verification", nil).want(s.tb, 200)
+				raw = s.token(c.email, auth.MailVerify)
+			},
+			after: recovers(c)}
+	}},
 	{"ask for a reset", func(s *stage) *attempt {
 		c, d := s.register(), s.browser()
-		return &attempt{done: 202, send: func() *answer { return d.post("/password-reset/request", obj{"email": c.email}) },
+		return &attempt{done: 202, mails: true, send: func() *answer { return d.post("/password-reset/request", obj{"email": c.email}) },
 			after: func(tb testing.TB) {
 				raw := s.token(c.email, auth.MailReset)
 				d.post("/password-reset/confirm", obj{"token": raw, "new_password": another}).want(tb, 200)
@@ -155,6 +170,7 @@ var flows = []flow{
 			},
 			effect: func() bool { return c.user().PasswordHash != hash },
 			after: func(tb testing.TB) {
+				recovers(c)(tb)
 				dead(elsewhere)(tb)
 				s.browser().signIn(c.email, password).want(tb, 401)
 				s.browser().signIn(c.email, another).want(tb, 200)
@@ -163,7 +179,7 @@ var flows = []flow{
 	{"ask for a change of address", func(s *stage) *attempt {
 		c := s.register()
 		next := "next-" + c.email
-		return &attempt{done: 202, send: func() *answer { return c.post("/email-change/request", obj{"email": next}) },
+		return &attempt{done: 202, mails: true, send: func() *answer { return c.post("/email-change/request", obj{"email": next}) },
 			after: func(tb testing.TB) {
 				c.post("/email-change/confirm", obj{"token": s.token(next, auth.MailEmailChange)}).want(tb, 200)
 				alive(c)(tb)
@@ -182,6 +198,20 @@ var flows = []flow{
 			effect: func() bool { return c.user().Email == next },
 			renew:  func() { raw = ask() },
 			after:  func(tb testing.TB) { dead(c)(tb); s.browser().signIn(next, password).want(tb, 200) }}
+	}},
+	{"change the address in the browser that is signed in", func(s *stage) *attempt {
+		c := s.register()
+		next := "next-" + c.email
+		ask := func() string {
+			c.post("/email-change/request", obj{"email": next}).want(s.tb, 202)
+			return s.token(next, auth.MailEmailChange)
+		}
+		raw := ask()
+		return &attempt{done: 200, again: 400,
+			send:   func() *answer { return c.post("/email-change/confirm", obj{"token": raw}) },
+			effect: func() bool { return c.user().Email == next },
+			renew:  func() { raw = ask() },
+			after:  recovers(c)}
 	}},
 	{"prove the password again", func(s *stage) *attempt {
 		c := s.register()
@@ -242,6 +272,17 @@ func alive(c *client) func(testing.TB) {
 		tb.Helper()
 		c.get("/me").want(tb, 200)
 		c.refresh().want(tb, 200)
+	}
+}
+
+// recovers checks that a browser is signed in, though it may have to refresh first.
+func recovers(c *client) func(testing.TB) {
+	return func(tb testing.TB) {
+		tb.Helper()
+		if c.get("/me").Code != 200 {
+			c.refresh().want(tb, 200)
+		}
+		alive(c)(tb)
 	}
 }
 

@@ -23,7 +23,7 @@ var invariants = []struct{ rule, query string }{
 	{"a session of nobody", "SELECT s.id FROM {p}sessions s LEFT JOIN {p}users u ON u.id = s.user_id WHERE u.id IS NULL"},
 	{"a session is newer than its user", "SELECT s.id FROM {p}sessions s JOIN {p}users u ON u.id = s.user_id WHERE s.epoch > u.epoch"},
 	{"a live session of somebody who may not sign in", "SELECT s.id FROM {p}sessions s JOIN {p}users u ON u.id = s.user_id " +
-		"WHERE s.revoked_at = 0 AND s.epoch = u.epoch AND (u.disabled <> 0 OR u.deleted_at <> 0)"},
+		"WHERE s.revoked_at = 0 AND s.epoch = u.epoch AND (u.disabled OR u.deleted_at <> 0)"},
 	{"a session lives past its end", "SELECT id FROM {p}sessions WHERE expires_at > ends_at"},
 	{"a one-time token of nobody", "SELECT t.user_id FROM {p}onetime t LEFT JOIN {p}users u ON u.id = t.user_id WHERE u.id IS NULL"},
 	{"two users have one address", "SELECT min(id) FROM {p}users WHERE deleted_at = 0 GROUP BY email HAVING count(*) > 1"},
@@ -34,7 +34,7 @@ var invariants = []struct{ rule, query string }{
 	{"an organization has no owner", "SELECT o.id FROM {p}orgs o WHERE o.deleted_at = 0 AND NOT EXISTS " +
 		"(SELECT 1 FROM {p}members m WHERE m.org_id = o.id AND m.role = 'owner')"},
 	{"nobody can administer any more", "SELECT min(id) FROM {p}users WHERE role = 'admin' " +
-		"HAVING count(*) > 0 AND sum(CASE WHEN disabled = 0 AND deleted_at = 0 THEN 1 ELSE 0 END) = 0"},
+		"HAVING count(*) > 0 AND sum(CASE WHEN disabled OR deleted_at <> 0 THEN 0 ELSE 1 END) = 0"},
 	{"two claims of one role", "SELECT role FROM {p}claims GROUP BY role HAVING count(*) > 1"},
 	{"an audit entry without a head that knows of it", "SELECT a.id FROM {p}audit a LEFT JOIN {p}audit_heads h ON h.chain = a.chain " +
 		"WHERE h.seq IS NULL OR h.seq < a.seq"},

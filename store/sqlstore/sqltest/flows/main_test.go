@@ -7,6 +7,7 @@
 //
 //	AEGIS_ROUNDS=1000    rounds of each stampede of refreshes; default 10
 //	AEGIS_KILLS=50       how often the server is killed under load; default 3
+//	AEGIS_CRASH=all      every kind of fault in the crash test, and MySQL as well
 package flows_test
 
 import (
