@@ -151,7 +151,8 @@ func (p *Pages) showPending(w http.ResponseWriter, r *http.Request, status int, 
 func (p *Pages) postPending(w http.ResponseWriter, r *http.Request, _ form) error {
 	who, ok := middleware.PrincipalFrom(r.Context())
 	if !ok {
-		return middleware.ErrNoCredentials
+		p.goTo(w, r, withNext("/login", "/verify-pending"))
+		return nil
 	}
 	if who.EmailVerified {
 		p.goTo(w, r, "/account?done=already_verified")

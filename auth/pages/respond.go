@@ -2,6 +2,7 @@ package pages
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -143,17 +144,24 @@ func wantsPage(r *http.Request) bool {
 }
 
 // Fail answers r with err: browsers that show the answer get a page, and
-// programs the problem document. What is logged and recorded is the same. It is
-// the WriteError of [Pages.Guard].
+// programs the problem document. What is logged and recorded is the same. Who has
+// to verify their address, or to sign in once more, is sent there. It is the
+// WriteError of [Pages.Guard].
 func (p *Pages) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if !wantsPage(r) {
 		p.svc.Fail(w, r, err)
 		return
 	}
 	pr := problem.From(err)
-	if pr.Code == middleware.ErrNotVerified.Code && r.Method != http.MethodPost {
-		p.goTo(w, r, "/verify-pending")
-		return
+	if r.Method != http.MethodPost {
+		switch pr.Code { // what is missing can be made good at once
+		case middleware.ErrNotVerified.Code:
+			p.goTo(w, r, "/verify-pending")
+			return
+		case middleware.ErrReauthenticate.Code:
+			p.goTo(w, r, "/login?again=1&next="+url.QueryEscape(p.origin(r)))
+			return
+		}
 	}
 	p.report(w, r, err)
 	v := p.view(r)

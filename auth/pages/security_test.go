@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aegis-auth/aegis/auth"
 	"github.com/aegis-auth/aegis/auth/pages"
@@ -234,6 +235,71 @@ func TestHardenedCookies(t *testing.T) {
 		res.Body.Close()
 		if res.StatusCode != want {
 			t.Errorf("continue with %q = %d, want %d", cookie, res.StatusCode, want)
+		}
+	}
+}
+
+// TestStrangersDoNotLockTheOwnerOut: the sign-in form is where the device cookie
+// goes, by which the owner's browser has attempts of its own.
+func TestStrangersDoNotLockTheOwnerOut(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, func(c *auth.Config) { c.Limits = auth.Limits{SignIn: []auth.Rate{}} })
+	owner := e.registered(t, ada)
+	owner.get("/logout").submit("").want(200, "/login?done=signed_out")
+	stranger := e.browser(t)
+	for range 8 {
+		stranger.signIn(ada, "a wrong guess").want(401, "/auth/pages/login")
+	}
+	stranger.signIn(ada, password).want(401, "/auth/pages/login") // locked
+	owner.get("/login").submit("", "email", ada, "password", password).want(200, "/app")
+}
+
+func TestRateLimitsAreSaidInWords(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, func(c *auth.Config) {
+		c.Limits = auth.Limits{MailFrom: []auth.Rate{{Limit: 1, Per: 90 * time.Minute}}}
+	})
+	b := e.browser(t).get("/forgot-password").submit("", "email", ada).want(200, "/forgot-password?done=reset_sent")
+	b.get("/forgot-password").submit("", "email", ada).
+		want(429, "/auth/pages/forgot-password", "<title>Error:", "Too many attempts. Please try again in 90 minutes.", `value="`+ada+`"`)
+	if got := b.answer.Get("Retry-After"); got != "5400" {
+		t.Errorf("Retry-After = %q, want 5400", got)
+	}
+}
+
+// TestGuardSendsWhereSomethingIsMissing tries the guard of the application's own
+// pages.
+func TestGuardSendsWhereSomethingIsMissing(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	fine := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusOK) })
+	guard := e.pages.Guard()
+	mux := http.NewServeMux()
+	mux.Handle("/verified", guard.RequireVerified(fine))
+	mux.Handle("/fresh", guard.RequireFresh(10*time.Minute)(fine))
+	mux.Handle("/admin", guard.RequireRole("admin")(fine))
+	e.registered(t, ada)
+	b := e.registered(t, grace)
+	e.clock.advance(12 * time.Minute)
+	for _, c := range []struct {
+		method, path, accept string
+		status               int
+		location, body       string
+	}{
+		{"GET", "/verified", "text/html", 303, "/verify-pending", ""},
+		{"GET", "/fresh?a=b", "text/html", 303, "/login?again=1&next=%2Ffresh%3Fa%3Db", ""},
+		{"GET", "/admin", "text/html", 403, "", "Your role does not allow this."},
+		{"POST", "/fresh", "text/html", 403, "", "Please sign in once more"},
+		{"GET", "/verified", "application/json", 403, "", `"code":"email_not_verified"`},
+		{"GET", "/fresh", "application/json", 403, "", `"code":"reauthentication_required"`},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), c.method, c.path, nil)
+		r.Header.Set("Accept", c.accept)
+		r.AddCookie(&http.Cookie{Name: "aegis_session", Value: b.cookie("aegis_session")})
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		if w.Code != c.status || w.Header().Get("Location") != c.location || !strings.Contains(w.Body.String(), c.body) {
+			t.Errorf("%s %s for %s = %d to %q, want %d to %q\n%s", c.method, c.path, c.accept, w.Code, w.Header().Get("Location"), c.status, c.location, w.Body)
 		}
 	}
 }
