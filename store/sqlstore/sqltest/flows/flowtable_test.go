@@ -16,9 +16,9 @@ type stage struct {
 }
 
 // newStage returns a stage over a store, with all limits on.
-func newStage(tb testing.TB, st store.Store) *stage {
+func newStage(tb testing.TB, st store.Store, change ...func(*auth.Config)) *stage {
 	tb.Helper()
-	w := newWorld(tb, st, func(c *auth.Config) { c.Limits = auth.Limits{} })
+	w := newWorld(tb, st, append(change, func(c *auth.Config) { c.Limits = auth.Limits{} })...)
 	return &stage{w, w.admin()}
 }
 

@@ -346,7 +346,16 @@ func (c *client) refresh() *answer { c.w.tb.Helper(); return c.post("/refresh", 
 // signIn signs in with what the sign-in form sends.
 func (c *client) signIn(email, password string) *answer {
 	c.w.tb.Helper()
-	return c.post("/token", url.Values{"username": {email}, "password": {password}})
+	return c.post("/token", formOf("username", email, "password", password))
+}
+
+// formOf returns a form of names and values.
+func formOf(pairs ...string) url.Values {
+	form := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		form.Add(pairs[i], pairs[i+1])
+	}
+	return form
 }
 
 // register makes an account with a new address and signs in to it.
