@@ -127,6 +127,55 @@ func TestOAuthPreHijackRace(t *testing.T) {
 	}
 }
 
+// interrupted is a store that lets something happen before a user is next
+// written.
+type interrupted struct {
+	*memstore.Store
+	before func()
+}
+
+func (i *interrupted) UpdateUser(ctx context.Context, u *store.User) error {
+	if f := i.before; f != nil {
+		i.before = nil
+		f()
+	}
+	return i.Store.UpdateUser(ctx, u)
+}
+
+// TestOAuthPreHijackLastMoment: the attacker links when what they had linked is
+// gone already, and their session is not yet.
+func TestOAuthPreHijackLastMoment(t *testing.T) {
+	t.Parallel()
+	for name, arrive := range map[string]func(t *testing.T, e *env, victim *client){
+		"by provider": func(t *testing.T, e *env, victim *client) {
+			welcome(t, victim.finish(returning(t, victim.begin("git", ""), "ada")), "/app")
+		},
+		"by reset": func(t *testing.T, e *env, _ *client) { resetPassword(t, e, ada, "ada's own words") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &interrupted{Store: memstore.New()}
+			e := newEnv(t, with(somebody("git"), somebody("google")), func(c *auth.Config) { c.Store = s })
+			attacker := e.browser(t)
+			attacker.register(ada, "attacker's words")
+			id := attacker.me()["id"].(string)
+			back := returning(t, attacker.beginLink("google"), "mallory")
+			linked := false
+			s.before = func() {
+				linked = attacker.finish(back).Header.Get("Location") == "/account"
+			}
+			arrive(t, e, e.browser(t))
+			if !linked {
+				t.Fatal("the attacker was too late: the test proves nothing")
+			}
+			ids, err := e.Connections(t.Context(), id)
+			if err != nil || slices.ContainsFunc(ids, func(i *store.Identity) bool { return i.Subject == "mallory" }) {
+				t.Errorf("connections = %v, %v; the attacker's is among them", ids, err)
+			}
+		})
+	}
+}
+
 // TestOAuthAddressTable: whether an address leads into an account (AL-01, AL-03),
 // over HTTP, for every combination of what the provider says and what the account
 // is.

@@ -334,3 +334,27 @@ func TestOAuthRedirectAddress(t *testing.T) {
 		}
 	}
 }
+
+// TestOAuthRates: starts and callbacks are bounded by address, and a callback that
+// came too soon can come again.
+func TestOAuthRates(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, with(somebody("stub")), func(c *auth.Config) {
+		c.Limits = auth.Limits{OAuth: []auth.Rate{{Limit: 3, Per: time.Minute}}}
+	})
+	b := e.browser(t)
+	back := returning(t, b.begin("stub", ""), "ada")
+	b.begin("stub", "")
+	b.begin("stub", "")
+	if a := b.navigate("same-origin", "/auth/oauth/stub/start"); a.StatusCode != 429 || a.Header.Get("Retry-After") == "" || len(a.Cookies()) != 0 {
+		t.Errorf("the fourth start = %d, Retry-After %q, cookies %v; want 429 with Retry-After", a.StatusCode, a.Header.Get("Retry-After"), a.Cookies())
+	}
+	for range 3 {
+		refused(t, e.client(t).get("/auth/oauth/stub/callback?code=a&state=b"), "expired")
+	}
+	if a := b.finish(back); a.StatusCode != 429 || len(a.Cookies()) != 0 {
+		t.Errorf("the fourth callback = %d with %v, want 429 and the flow untouched", a.StatusCode, a.Cookies())
+	}
+	e.clock.Advance(time.Minute)
+	welcome(t, b.finish(back), "/app")
+}
