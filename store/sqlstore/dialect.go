@@ -300,3 +300,13 @@ func sqliteFault(err error) fault {
 	}
 	return otherFault
 }
+
+// set returns n placeholders for IN, in a form that is looked up and not compared
+// one by one for each row of an organization: a plan that PostgreSQL makes once
+// for all values, before it has counted the table, does that with a plain list.
+func (d Dialect) set(n int) string {
+	if d == Postgres {
+		return "VALUES (?)" + strings.Repeat(", (?)", n-1)
+	}
+	return marks(n)
+}

@@ -117,7 +117,7 @@ func (t *OrgTable) members(ctx context.Context, c conn, orgID string, userIDs []
 	found := make(map[string]store.Member)
 	err := inGroups(userIDs, func(group []any) error {
 		s := t.h.madeStmt("SELECT " + memberColumns + " FROM {members} WHERE org_id = ? AND user_id IN (" +
-			marks(len(group)) + ")")
+			t.h.d.set(len(group)) + ")")
 		list, err := all(ctx, c, s, scanMember, append([]any{orgID}, group...)...)
 		for _, m := range list {
 			found[m.UserID] = *m

@@ -191,7 +191,7 @@ func BenchmarkFirstPageOfMembers(b *testing.B) {
 				fill(b, w, o.ID, size)
 				b.ResetTimer()
 				for b.Loop() {
-					members, err := w.orgs.Members(b.Context(), owner.ID, o.ID, store.Cursor{}, 50)
+					members, err := w.orgs.Members(b.Context(), owner.ID, o.ID, store.Cursor{}, 10)
 					if err != nil || len(members) < 10 {
 						b.Fatalf("%d members, %v", len(members), err)
 					}
@@ -205,9 +205,9 @@ func BenchmarkFirstPageOfMembers(b *testing.B) {
 func fill(b *testing.B, w *world, orgID string, size int) {
 	b.Helper()
 	now := w.Now()
-	for from := 0; from < size; from += 2000 {
-		ids := make([]string, 0, 2000)
-		for i := from; i < min(from+2000, size); i++ {
+	for from := 0; from < size; from += 500 {
+		ids := make([]string, 0, 500)
+		for i := from; i < min(from+500, size); i++ {
 			ids = append(ids, fmt.Sprintf("member-%07d", i))
 		}
 		err := w.st.UpdateMembers(context.Background(), orgID, ids, func(_ *store.Org, members map[string]*store.Member) error {
