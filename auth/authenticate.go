@@ -18,7 +18,7 @@ func (s *Service) Authenticate(r *http.Request) (*middleware.Principal, error) {
 	raw, viaCookie, err := s.credential(r)
 	if err != nil {
 		if viaCookie || isAmbiguous(err) {
-			s.Emit(r.Context(), Event{Kind: CookieAmbiguous, Device: DeviceOf(s, r)})
+			s.emitRefusal(r.Context(), Event{Kind: CookieAmbiguous, Device: DeviceOf(s, r)})
 		}
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/aegis-auth/aegis/auth/problem"
@@ -160,15 +161,27 @@ func (s *Service) report(w http.ResponseWriter, r *http.Request, err error) {
 	case isAmbiguous(err):
 		s.ClearCookies(w)
 	case p.Code == middleware.ErrCrossOrigin.Code:
-		s.Emit(ctx, Event{Kind: CrossOriginRefused, ActorID: actorOf(ctx),
-			Attrs: []slog.Attr{slog.String("path", cleanText(r.URL.Path, 128)), slog.String("origin", cleanText(r.Header.Get("Origin"), 128))}})
+		s.emitRefusal(ctx, Event{Kind: CrossOriginRefused, ActorID: actorOf(ctx),
+			Attrs: []slog.Attr{slog.String("path", notedPath(r)), slog.String("origin", cleanText(r.Header.Get("Origin"), 128))}})
 	case p.Status == http.StatusForbidden:
-		s.Emit(ctx, Event{Kind: AccessDenied, ActorID: actorOf(ctx),
-			Attrs: []slog.Attr{slog.String("path", cleanText(r.URL.Path, 128)), slog.String("code", p.Code)}})
+		s.emitRefusal(ctx, Event{Kind: AccessDenied, ActorID: actorOf(ctx),
+			Attrs: []slog.Attr{slog.String("path", notedPath(r)), slog.String("code", p.Code)}})
 	case p.Status == http.StatusTooManyRequests:
-		s.Emit(ctx, Event{Kind: RateLimited, ActorID: actorOf(ctx),
-			Attrs: []slog.Attr{slog.String("path", cleanText(r.URL.Path, 128)), slog.Duration("wait", p.RetryAfter.Round(time.Second))}})
+		s.emitRefusal(ctx, Event{Kind: RateLimited, ActorID: actorOf(ctx),
+			Attrs: []slog.Attr{slog.String("path", notedPath(r)), slog.Duration("wait", p.RetryAfter.Round(time.Second))}})
 	}
+}
+
+// notedPath returns the path of r for logs and the audit trail. What is longer than
+// an ID is left out: it may be a token that somebody put there.
+func notedPath(r *http.Request) string {
+	segments := strings.Split(r.URL.Path, "/")
+	for i, segment := range segments {
+		if len(segment) > 40 {
+			segments[i] = "…"
+		}
+	}
+	return cleanText(strings.Join(segments, "/"), 128)
 }
 
 func isAmbiguous(err error) bool {

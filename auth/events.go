@@ -98,6 +98,20 @@ func (s *Service) Emit(ctx context.Context, e Event) {
 	s.trail.record(e)
 }
 
+// refusalRate is how many refusals of a kind the audit trail keeps of one address.
+var refusalRate = Rate{10, time.Minute}
+
+// emitRefusal is Emit for what strangers can cause as often as they like. Log and
+// subscribers hear of each; the audit trail, which nothing ever shortens, of a few.
+func (s *Service) emitRefusal(ctx context.Context, e Event) {
+	s.complete(ctx, &e)
+	s.announce(ctx, e)
+	wait, err := s.local.take(ctx, s.now(), s.local.addrBuckets("refused-"+string(e.Kind), e.Device.IP, refusalRate)...)
+	if wait == 0 && err == nil {
+		s.trail.record(e)
+	}
+}
+
 func (s *Service) complete(ctx context.Context, e *Event) {
 	if e.Device == (Device{}) {
 		e.Device = deviceFrom(ctx)
