@@ -99,6 +99,7 @@ type world struct {
 
 	ctx  context.Context // of requests; nil for that of the test
 	deaf bool            // answers do not arrive
+	seen func(*http.Request, *answer)
 }
 
 func newWorld(tb testing.TB, st store.Store, change ...func(*auth.Config)) *world {
@@ -313,6 +314,9 @@ func (w *world) serve(r *http.Request) *answer {
 	a := &answer{ResponseRecorder: httptest.NewRecorder(), request: r.Method + " " + r.URL.Path}
 	w.handler.ServeHTTP(a, r)
 	a.cookies = a.Result().Cookies()
+	if w.seen != nil {
+		w.seen(r, a)
+	}
 	return a
 }
 
