@@ -13,7 +13,7 @@ import (
 )
 
 // activityLength is how many events the account page shows.
-const activityLength = 10
+const activityLength = 8
 
 // AccountHandler answers /account: profile, address, password, sessions,
 // activity, and the end of it all. Each form says with its button what to do.
