@@ -41,7 +41,7 @@ func newAttemptTable(h *handle) *AttemptTable {
 		swap: h.stmt("UPDATE {attempts} SET attempts = ?, since_at = ?, until_at = ?, expires_at = ? WHERE bucket = ? AND " +
 			state),
 		remove: h.stmt("DELETE FROM {attempts} WHERE bucket = ? AND " + state),
-		prune:  h.stmt("DELETE FROM {attempts} WHERE " + h.d.batch("{attempts}", "bucket", "expires_at < ?", "expires_at")),
+		prune:  h.stmt("DELETE FROM {attempts} WHERE " + h.d.batch("{attempts}", "bucket", "expires_at < ?")),
 	}
 }
 

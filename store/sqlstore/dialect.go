@@ -126,11 +126,11 @@ func beyond(at, id, op string) string {
 	return "(" + at + " " + op + "= ? AND (" + at + " " + op + " ? OR " + id + " " + op + " ?))"
 }
 
-// batch selects, by key, at most n rows that meet cond, in the order of column:
-// the WHERE clause of a bounded DELETE or UPDATE. Its values are those of cond, n,
-// and those of cond again, because a row may have changed since it was selected.
-func (d Dialect) batch(table, key, cond, column string) string {
-	sub := "SELECT " + key + " FROM " + table + " WHERE " + cond + " ORDER BY " + column + " LIMIT ?"
+// batch selects, by key, at most n rows that meet cond: the WHERE clause of a
+// bounded DELETE or UPDATE. Its values are those of cond, n, and those of cond
+// again, because a row may have changed since it was selected.
+func (d Dialect) batch(table, key, cond string) string {
+	sub := "SELECT " + key + " FROM " + table + " WHERE " + cond + " LIMIT ?"
 	switch d {
 	case Postgres: // evaluated once, whatever the planner thinks of the join
 		return key + " = ANY (ARRAY(" + sub + ")) AND " + cond
@@ -140,12 +140,16 @@ func (d Dialect) batch(table, key, cond, column string) string {
 	return key + " IN (" + sub + ") AND " + cond
 }
 
-// sealedBefore selects the sessions to wipe, through the index made for it.
-func (d Dialect) sealedBefore() (cond, column string) {
-	if d == MySQL {
-		return "sealed_at < ?", "sealed_at"
+// unwiped selects the sessions that have a sealed secret, through the index made
+// for it.
+func (d Dialect) unwiped() string {
+	switch d {
+	case Postgres:
+		return "unwiped"
+	case MySQL:
+		return "unwiped = 1"
 	}
-	return "sealed IS NOT NULL AND rotated_at < ?", "rotated_at"
+	return "sealed IS NOT NULL"
 }
 
 // orReplaceToken ends the INSERT of a one-time token so that it takes the place of

@@ -182,53 +182,56 @@ func (c conn) prepared(ctx context.Context, s *stmt) (*sql.Stmt, error) {
 // row is what a scan function reads from.
 type row interface{ Scan(dest ...any) error }
 
-// one runs a statement that gives a row at most, and returns store.ErrNotFound
-// if it gives none. It reads to the end: only then has a statement that changes
-// something reported every fault.
-func one[T any](ctx context.Context, c conn, s *stmt, scan func(row) (T, error), args ...any) (v T, err error) {
+// each runs a statement and hands its rows to f, to the end: only then has a
+// statement that changes something reported every fault.
+func (c conn) each(ctx context.Context, s *stmt, args []any, f func(row) error) error {
+	if c.tx == nil && !c.h.d.reusesStmts() {
+		if can, err := c.directly(ctx, s, args, f); can {
+			return err
+		}
+	}
 	rows, err := c.query(ctx, s, args)
 	if err != nil {
-		return v, err
+		return err
 	}
 	defer rows.Close()
-	found := false
 	for rows.Next() {
-		if v, err = scan(rows); err != nil {
-			return v, err
+		if err := f(rows); err != nil {
+			return err
 		}
-		found = true
 	}
 	if err := rows.Err(); err != nil {
-		return v, err
+		return err
 	}
-	if err := rows.Close(); err != nil {
-		return v, err
+	return rows.Close()
+}
+
+// one runs a statement that gives a row at most, and returns store.ErrNotFound if
+// it gives none.
+func one[T any](ctx context.Context, c conn, s *stmt, scan func(row) (T, error), args ...any) (v T, err error) {
+	found := false
+	err = c.each(ctx, s, args, func(r row) (err error) {
+		found = true
+		v, err = scan(r)
+		return err
+	})
+	if err == nil && !found {
+		err = store.ErrNotFound
 	}
-	if !found {
-		return v, store.ErrNotFound
-	}
-	return v, nil
+	return v, err
 }
 
 // all runs a statement and returns its rows.
-func all[T any](ctx context.Context, c conn, s *stmt, scan func(row) (T, error), args ...any) ([]T, error) {
-	rows, err := c.query(ctx, s, args)
+func all[T any](ctx context.Context, c conn, s *stmt, scan func(row) (T, error), args ...any) (list []T, err error) {
+	err = c.each(ctx, s, args, func(r row) error {
+		v, err := scan(r)
+		list = append(list, v)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var list []T
-	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return list, rows.Close()
+	return list, nil
 }
 
 // insert runs an INSERT that ends with Dialect.orNothing, and returns

@@ -36,7 +36,7 @@ func (t *OrgTable) prepareInvites() {
 		" LEFT JOIN {members} m ON m.org_id = i.org_id AND m.user_id = i.invited_by" +
 		" LEFT JOIN {members} u ON u.org_id = i.org_id AND u.user_id = ?" +
 		" WHERE i.id = ?" + h.d.lockOf("i"))
-	t.pruneInvites = h.stmt("DELETE FROM {invites} WHERE " + h.d.batch("{invites}", "id", "expires_at < ?", "expires_at"))
+	t.pruneInvites = h.stmt("DELETE FROM {invites} WHERE " + h.d.batch("{invites}", "id", "expires_at < ?"))
 }
 
 func scanInvite(r row) (*store.Invite, error) {

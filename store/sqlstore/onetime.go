@@ -38,7 +38,7 @@ func newOneTimeTable(h *handle) *OneTimeTable {
 		find:   h.stmt("SELECT " + oneTimeColumns + " FROM {onetime} WHERE hash = ? AND purpose = ?"),
 		take:   h.stmt("DELETE FROM {onetime} WHERE hash = ? AND purpose = ? AND user_id = ?"),
 		forget: h.stmt("DELETE FROM {onetime} WHERE user_id = ?"),
-		prune:  h.stmt("DELETE FROM {onetime} WHERE " + h.d.batch("{onetime}", "hash", "expires_at < ?", "expires_at")),
+		prune:  h.stmt("DELETE FROM {onetime} WHERE " + h.d.batch("{onetime}", "hash", "expires_at < ?")),
 	}
 	if h.d.returning() {
 		t.take = h.stmt("DELETE FROM {onetime} WHERE hash = ? AND purpose = ? RETURNING " + oneTimeColumns)

@@ -40,35 +40,40 @@ func PruneAll(ctx context.Context, before time.Time, limit int, tables ...interf
 
 // Prune removes at most limit sessions that were revoked or ran out before before.
 func (t *SessionTable) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
-	return t.h.changeBatch(ctx, "prune sessions", t.prune, before, limit)
+	at := micros(before)
+	return t.h.changeBatch(ctx, "prune sessions", t.prune, limit, at/hour, at, at, at)
 }
 
 // WipeSealed implements [store.Pruner].
 func (t *SessionTable) WipeSealed(ctx context.Context, before time.Time, limit int) (int, error) {
-	return t.h.changeBatch(ctx, "wipe sealed secrets", t.wipe, before, limit)
+	return t.h.changeBatch(ctx, "wipe sealed secrets", t.wipe, limit, micros(before))
 }
 
 // Prune removes at most limit tokens that ran out before before.
 func (t *OneTimeTable) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
-	return t.h.changeBatch(ctx, "prune one-time tokens", t.prune, before, limit)
+	return t.h.changeBatch(ctx, "prune one-time tokens", t.prune, limit, micros(before))
 }
 
 // Prune removes at most limit states that ran out before before.
 func (t *AttemptTable) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
-	return t.h.changeBatch(ctx, "prune attempts", t.prune, before, limit)
+	return t.h.changeBatch(ctx, "prune attempts", t.prune, limit, micros(before))
 }
 
 // Prune removes at most limit invites, answered or not, that ran out before
 // before.
 func (t *OrgTable) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
-	return t.h.changeBatch(ctx, "prune invites", t.pruneInvites, before, limit)
+	return t.h.changeBatch(ctx, "prune invites", t.pruneInvites, limit, micros(before))
 }
 
-// changeBatch runs one bounded statement made with Dialect.batch.
-func (h *handle) changeBatch(ctx context.Context, op string, s *stmt, before time.Time, limit int) (n int, err error) {
-	at := micros(before)
+// hour is the unit of the column dead_hour.
+const hour = int64(time.Hour / time.Microsecond)
+
+// changeBatch runs one bounded statement made with Dialect.batch, whose condition
+// has these values.
+func (h *handle) changeBatch(ctx context.Context, op string, s *stmt, limit int, cond ...any) (n int, err error) {
+	args := append(append(cond, pageLimit(limit)), cond...)
 	err = h.writeAlone(ctx, op, func(ctx context.Context, c conn) error {
-		changed, err := c.exec(ctx, s, at, pageLimit(limit), at)
+		changed, err := c.exec(ctx, s, args...)
 		n = int(changed)
 		return err
 	})

@@ -51,10 +51,11 @@ func newSessionTable(h *handle) *SessionTable {
 		revoke:    h.stmt("UPDATE {sessions} SET revoked_at = ? WHERE id = ? AND revoked_at = 0"),
 		revokeAll: h.stmt("UPDATE {sessions} SET revoked_at = ? WHERE user_id = ? AND revoked_at = 0 AND id <> ?"),
 		forget:    h.stmt("DELETE FROM {sessions} WHERE user_id = ?"),
-		prune:     h.stmt("DELETE FROM {sessions} WHERE " + h.d.batch("{sessions}", "id", "dead_at < ?", "dead_at")),
+		prune: h.stmt("DELETE FROM {sessions} WHERE " + h.d.batch("{sessions}", "id",
+			"dead_hour <= ? AND (expires_at < ? OR ends_at < ? OR revoked_at <> 0 AND revoked_at < ?)")),
+		wipe: h.stmt("UPDATE {sessions} SET sealed = NULL WHERE " +
+			h.d.batch("{sessions}", "id", h.d.unwiped()+" AND rotated_at < ?")),
 	}
-	cond, column := h.d.sealedBefore()
-	t.wipe = h.stmt("UPDATE {sessions} SET sealed = NULL WHERE " + h.d.batch("{sessions}", "id", cond, column))
 	t.rotate = h.stmt(rotateText(h.d))
 	t.convoy.t = t
 	return t
