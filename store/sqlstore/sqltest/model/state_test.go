@@ -39,7 +39,7 @@ type begun struct {
 // state is one user with their sessions and the token of a reset.
 type state struct {
 	now             int64
-	active          bool
+	over, active    bool
 	epoch, password int
 	token           int // 0: none
 	tokenEpoch      int
@@ -55,7 +55,7 @@ func (s *state) clone() *state {
 }
 
 func (s *state) equal(o *state) bool {
-	return s.now == o.now && s.active == o.active && s.epoch == o.epoch && s.password == o.password &&
+	return s.now == o.now && s.over == o.over && s.active == o.active && s.epoch == o.epoch && s.password == o.password &&
 		s.token == o.token && s.tokenEpoch == o.tokenEpoch && s.tokenEnds == o.tokenEnds &&
 		slices.Equal(s.families, o.families) && slices.Equal(s.begun, o.begun)
 }
@@ -130,12 +130,13 @@ const (
 	activate
 	sweep // what ends with the epoch: the rows
 	drop  // and the one-time tokens
+	last  // of all: what is left never happened
 )
 
 func (k kind) String() string {
 	return [...]string{"advance", "sign in", "refresh", "…ends the reused session", "sign out", "revoke", "…ends the session",
 		"revoke all but", "me", "request reset", "…puts the token", "reset", "…writes the account", "…puts the token back",
-		"deactivate", "activate", "…ends the sessions", "…drops the tokens"}[k]
+		"deactivate", "activate", "…ends the sessions", "…drops the tokens", "over"}[k]
 }
 
 // step is what a step is asked to do: all numbers that do not apply are zero.
@@ -167,8 +168,16 @@ func sequential(start int64) porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return &state{now: start, active: true, password: 1} },
 		Step: func(st, in, out any) (bool, any) {
-			next := st.(*state).clone()
-			return next.apply(in.(step), out.(answer)), next
+			before := st.(*state)
+			lost := out.(answer).text == unknown
+			if lost && before.over {
+				return true, before
+			}
+			next := before.clone()
+			fits := next.apply(in.(step), out.(answer))
+			// A step that may not have happened and changes nothing is the same as
+			// one that did not: leaving it for the end spares the search.
+			return fits && !(lost && next.equal(before)), next
 		},
 		Equal: func(a, b any) bool { return a.(*state).equal(b.(*state)) },
 		DescribeOperation: func(in, out any) string {
@@ -198,6 +207,8 @@ func (s *state) apply(in step, out answer) bool {
 	switch in.kind {
 	case advance:
 		s.now += in.arg
+	case last:
+		s.over = true
 	case signIn:
 		return s.signIn(in, out)
 	case refresh:
