@@ -57,18 +57,19 @@ const (
 
 func main() {
 	root := flag.String("root", ".", "root of the repository")
-	only := flag.String("only", "", "regular expression of the names to run; default all")
+	only := flag.String("only", "", "regular expression of what to run, of 'file: name'; default all")
+	from := flag.Int("from", 1, "number of the first to run")
 	part := flag.Int("part", 1, "which of the parts to run")
 	parts := flag.Int("parts", 1, "in how many parts the table is run, for instance at once")
 	limit := flag.Duration("limit", 5*time.Minute, "time limit of one run of tests; what hangs is killed")
 	flag.Parse()
-	if err := run(*root, *only, *part, *parts, *limit); err != nil {
+	if err := run(*root, *only, *from, *part, *parts, *limit); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(root, only string, part, parts int, limit time.Duration) error {
+func run(root, only string, from, part, parts int, limit time.Duration) error {
 	names, err := regexp.Compile(only)
 	if err != nil {
 		return err
@@ -84,7 +85,7 @@ func run(root, only string, part, parts int, limit time.Duration) error {
 	count := make(map[outcome]int)
 	var bad []string
 	for i, m := range all() {
-		if i%parts != part-1 || !names.MatchString(m.name) {
+		if i+1 < from || i%parts != part-1 || !names.MatchString(m.file+": "+m.name) {
 			continue
 		}
 		start := time.Now()
@@ -160,6 +161,8 @@ func (m mutant) test(dir, tests string, limit time.Duration) (outcome, string) {
 	switch {
 	case err == nil:
 		return survived, ""
+	case ctx.Err() == nil && failed && exit.ExitCode() < 0:
+		return broken, " (somebody ended the go command)"
 	case !failed || strings.Contains(text, "[build failed]") || strings.Contains(text, "[setup failed]") || exit.ExitCode() == 2:
 		return broken, "\n" + text
 	}

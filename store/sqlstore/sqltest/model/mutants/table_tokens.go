@@ -56,7 +56,7 @@ var tokenMutants = []mutant{
 	{"a second Authorization header passes", "middleware/credential.go",
 		"case len(lines) > 1:", "case false:", "./middleware", "Bearer"},
 	{"of two cookies the last is taken", "middleware/credential.go",
-		"if seen && v != value {", "if false {", "./middleware", "Cookie"},
+		"if seen && v != value {", "if seen && false {", "./middleware", "Cookie"},
 	{"requests with a cookie come from anywhere", "middleware/guard.go",
 		"if c.own.ViaCookie {", "if false {", "./middleware", "CrossOrigin|Origin"},
 	{"anybody is verified", "middleware/require.go",
@@ -64,7 +64,7 @@ var tokenMutants = []mutant{
 	{"any role is the role", "middleware/require.go",
 		"if !p.HasRole(any...) {", "if false {", "./middleware", "Wraps"},
 	{"any permission is the permission", "middleware/require.go",
-		"if !p.Can(permission) {", "if false {", "./middleware", "Wraps"},
+		"if !p.Can(permission) {", "if !p.Can(permission) && false {", "./middleware", "Wraps"},
 	{"any member is an admin", "middleware/require.go",
 		"case !role.AtLeast(min):", "case false:", "./middleware", "OrgRole"},
 	{"a sign-in stays fresh", "middleware/require.go",
@@ -76,7 +76,7 @@ var tokenMutants = []mutant{
 // sessionMutants weaken sessions and refresh tokens.
 var sessionMutants = []mutant{
 	{"the tag of a refresh token is not checked", "auth/refresh.go",
-		"if !genuine {", "if false {", "./auth", refreshTests + "|Codec"},
+		"if !genuine {", "if !genuine && false {", "./auth", refreshTests + "|Codec"},
 	{"a session of another user passes", "auth/refresh.go",
 		"case s == nil || u == nil || s.UserID != u.ID,", "case s == nil || u == nil,", "./auth", "Judge"},
 	{"a revoked session refreshes", "auth/refresh.go",
