@@ -23,7 +23,7 @@ func rotateText(d Dialect) string {
 	if d.returning() {
 		return text + " RETURNING " + rotatedColumns
 	}
-	// It sets columns from left to right, and hash comes after prev_hash.
+	// Columns are set from left to right: prev_hash gets what hash was.
 	return text + " AND epoch = ? AND authenticated_at = ?"
 }
 
@@ -34,8 +34,8 @@ func rotateArgs(r store.Rotation, more ...any) []any {
 }
 
 // Rotate implements [store.SessionStore]. A rotation that succeeds is one
-// statement in PostgreSQL and SQLite, and two in MySQL; one that is beaten reads
-// the row once more. In SQLite, rotations that wait for the writer are committed
+// statement in PostgreSQL and SQLite, and two in MySQL, or one if this process also
+// made the rotation before it; one that is beaten reads the row once more. In SQLite, rotations that wait for the writer are committed
 // together.
 func (t *SessionTable) Rotate(ctx context.Context, r store.Rotation) (s *store.Session, swapped bool, err error) {
 	err = t.h.run(ctx, "rotate session", func(ctx context.Context) (err error) {
@@ -86,22 +86,35 @@ func scanRotated(r row) (*store.Session, error) {
 
 // readAndExchange is a rotation where an UPDATE returns nothing. It ends when the
 // exchange is made, or when the row that was read rules it out; another round is
-// needed only if the row changed in between.
+// needed only if the row changed in between. A row that this process rotated last
+// is known, and not read.
 func (t *SessionTable) readAndExchange(ctx context.Context, c conn, r store.Rotation) (*store.Session, bool, error) {
+	if s := t.known.take(r.SessionID, r.Old); s != nil && s.Live(r.Now) {
+		if s, swapped, err := t.exchangeFrom(ctx, c, s, r); err != nil || swapped {
+			return s, swapped, err
+		}
+	}
 	for {
 		s, err := one(ctx, c, t.byID, scanSession, r.SessionID)
 		if err != nil || !bytes.Equal(s.Hash, r.Old) || !s.Live(r.Now) {
 			return s, false, err
 		}
-		n, err := c.exec(ctx, t.rotate, rotateArgs(r, s.Epoch, micros(s.AuthTime))...)
-		if err != nil {
-			return nil, false, err
-		}
-		if n > 0 {
-			s.Generation++
-			return exchanged(s, r), true, nil
+		if s, swapped, err := t.exchangeFrom(ctx, c, s, r); err != nil || swapped {
+			return s, swapped, err
 		}
 	}
+}
+
+// exchangeFrom makes the exchange r if the row still is s.
+func (t *SessionTable) exchangeFrom(ctx context.Context, c conn, s *store.Session, r store.Rotation) (*store.Session, bool, error) {
+	n, err := c.exec(ctx, t.rotate, rotateArgs(r, s.Epoch, micros(s.AuthTime))...)
+	if err != nil || n == 0 {
+		return nil, false, err
+	}
+	s.Generation++
+	s = exchanged(s, r)
+	t.known.put(s)
+	return s, true, nil
 }
 
 // exchanged completes s, the row before or after the exchange r, to the row after

@@ -14,6 +14,7 @@ import (
 type SessionTable struct {
 	h      *handle
 	convoy convoy
+	known  known
 
 	insert, byID, rotate, renew, exists, list, revoke, revokeAll, forget *stmt
 	prune, wipe                                                          *stmt

@@ -138,6 +138,11 @@ var methodCosts = []struct {
 		s := w.newSession()
 		return func(ctx context.Context) error { return rotates(w.Rotate(ctx, next(s)))(true) }
 	}, cost{1, 0}, cost{2, 0}, false},
+	{"Rotate that follows another", func(w *world) func(context.Context) error {
+		s, _, err := w.Rotate(w.t.Context(), next(w.newSession()))
+		w.must(err)
+		return func(ctx context.Context) error { return rotates(w.Rotate(ctx, next(s)))(true) }
+	}, cost{1, 0}, cost{}, false},
 	{"Rotate that is beaten", func(w *world) func(context.Context) error {
 		s := w.newSession()
 		w.must(rotates(w.Rotate(w.t.Context(), next(s)))(true))

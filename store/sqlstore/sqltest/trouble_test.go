@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -257,6 +258,65 @@ func TestTwoPoolsOnOneDatabase(t *testing.T) {
 			wg.Wait()
 			if swapped.Load() != 1 || taken.Load() != 1 {
 				t.Fatalf("%d rotations and %d takings won, want one of each", swapped.Load(), taken.Load())
+			}
+		}
+	})
+}
+
+// TestOthersChangeWhatOneKnows rotates a session in one process, changes it in
+// another, and rotates it in the first again, which may remember what it was.
+func TestOthersChangeWhatOneKnows(t *testing.T) {
+	changes := []struct {
+		name    string
+		change  func(ctx context.Context, other *sqlstore.Store, s *store.Session) error
+		swapped bool
+		err     error
+	}{
+		{"nothing", func(context.Context, *sqlstore.Store, *store.Session) error { return nil }, true, nil},
+		{"renewed", func(ctx context.Context, other *sqlstore.Store, s *store.Session) error {
+			return other.RenewSession(ctx, s.ID, s.Epoch+1, epoch.Add(time.Second))
+		}, true, nil},
+		{"wiped", func(ctx context.Context, other *sqlstore.Store, s *store.Session) error {
+			return second(other.WipeSealed(ctx, epoch.Add(time.Hour), 100))
+		}, true, nil},
+		{"rotated", func(ctx context.Context, other *sqlstore.Store, s *store.Session) error {
+			r := next(s)
+			r.New = []byte("by the other")
+			return rotates(other.Rotate(ctx, r))(true)
+		}, false, nil},
+		{"revoked", func(ctx context.Context, other *sqlstore.Store, s *store.Session) error {
+			return other.RevokeSession(ctx, s.ID, epoch)
+		}, false, nil},
+		{"removed", func(ctx context.Context, other *sqlstore.Store, s *store.Session) error {
+			return other.SessionTable.ForgetUser(ctx, s.UserID)
+		}, false, store.ErrNotFound},
+	}
+	onDisk(t, func(t *testing.T, e *sqltest.Engine) {
+		t.Parallel()
+		dsn, prefix := e.DSN(t), sqltest.Prefix()
+		one, other := open(t, e, dsn, prefix), open(t, e, dsn, prefix)
+		if err := one.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w := newWorld(t, one)
+		for _, c := range changes {
+			s, _, err := one.Rotate(t.Context(), next(w.newSession()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.change(t.Context(), other, s); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			got, swapped, err := one.Rotate(t.Context(), next(s))
+			if swapped != c.swapped || !errors.Is(err, c.err) {
+				t.Errorf("%s: Rotate = %v, %v, want %v, %v", c.name, swapped, err, c.swapped, c.err)
+			}
+			if c.err != nil {
+				continue
+			}
+			want, err := other.SessionByID(t.Context(), s.ID)
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: Rotate gave\n%+v, want the row as it is:\n%+v, %v", c.name, got, want, err)
 			}
 		}
 	})
