@@ -15,9 +15,12 @@ import (
 
 // timeline is virtual time: what is due happens in its order, and nothing waits.
 type timeline struct {
-	now time.Time
-	due []event
+	micros atomic.Int64 // workers of the service look at the clock as well
+	due    []event
 }
+
+func (l *timeline) now() time.Time     { return time.UnixMicro(l.micros.Load()).UTC() }
+func (l *timeline) moveTo(t time.Time) { l.micros.Store(t.UnixMicro()) }
 
 type event struct {
 	at time.Time
@@ -34,7 +37,7 @@ func (l *timeline) Pop() any {
 	return last
 }
 
-func (l *timeline) after(d time.Duration, do func()) { heap.Push(l, event{l.now.Add(d), do}) }
+func (l *timeline) after(d time.Duration, do func()) { heap.Push(l, event{l.now().Add(d), do}) }
 
 func (l *timeline) run(until time.Time) {
 	for len(l.due) > 0 {
@@ -43,7 +46,7 @@ func (l *timeline) run(until time.Time) {
 			l.due = nil
 			return
 		}
-		l.now = e.at
+		l.moveTo(e.at)
 		e.do()
 	}
 }
@@ -52,7 +55,7 @@ func (l *timeline) run(until time.Time) {
 // most.
 type cluster struct {
 	nodes [2]*world
-	skews [2]time.Duration
+	skew  atomic.Int64 // of the second node, in nanoseconds
 	line  timeline
 }
 
@@ -62,10 +65,10 @@ func newCluster(tb testing.TB) *cluster {
 	tb.Helper()
 	c := new(cluster)
 	var st store.Store = memstore.New()
-	c.line.now = newClock().now()
+	c.line.moveTo(newClock().now())
 	for i := range c.nodes {
 		c.nodes[i] = newWorld(tb, st, func(conf *auth.Config) {
-			conf.Now = func() time.Time { return c.line.now.Add(c.skews[i]) }
+			conf.Now = func() time.Time { return c.line.now().Add(time.Duration(int64(i) * c.skew.Load())) }
 		})
 	}
 	return c
@@ -99,12 +102,12 @@ func (b *browser) signIn() {
 	if err != nil {
 		b.tb.Fatal(err)
 	}
-	b.begun = b.c.line.now
+	b.begun = b.c.line.now()
 	b.keep(g)
 }
 
 func (b *browser) keep(g *auth.Grant) {
-	b.token, b.good = g.RefreshToken, b.c.line.now.Add(14*time.Minute)
+	b.token, b.good = g.RefreshToken, b.c.line.now().Add(14*time.Minute)
 }
 
 // refresh sends what the jar holds. The request arrives after a while, the answer
@@ -116,10 +119,10 @@ func (b *browser) refresh() {
 		b.sum.refreshes++
 		switch {
 		case b.spent != sent && err == nil:
-			b.spent, b.spentAt = sent, line.now
+			b.spent, b.spentAt = sent, line.now()
 		case err == nil:
 			b.sum.successors++
-		case errors.Is(err, auth.ErrSessionReused) && line.now.Sub(b.spentAt) > grace*time.Second-mostSkew:
+		case errors.Is(err, auth.ErrSessionReused) && line.now().Sub(b.spentAt) > grace*time.Second-mostSkew:
 			b.sum.late++
 			b.signIn()
 			return
@@ -135,7 +138,7 @@ func (b *browser) refresh() {
 
 // again is a tab that got no answer. By now another tab may have got one.
 func (b *browser) again() {
-	if b.good.Before(b.c.line.now) {
+	if b.good.Before(b.c.line.now()) {
 		b.refresh()
 	}
 }
@@ -166,7 +169,7 @@ func delay() time.Duration {
 // at once, and those that find their access token over refresh.
 func (b *browser) wake() {
 	line := &b.c.line
-	if line.now.Sub(b.begun) > 29*24*time.Hour {
+	if line.now().Sub(b.begun) > 29*24*time.Hour {
 		b.signIn() // the session ends for good soon
 	}
 	for range 1 + rand.IntN(4) {
@@ -188,13 +191,13 @@ func TestHonestClients(t *testing.T) {
 	const days = 60
 	played := 0
 	for played < hours {
-		c.skews = [2]time.Duration{0, rand.N(2*mostSkew+1) - mostSkew}
+		c.skew.Store(int64(rand.N(2*mostSkew+1) - mostSkew))
 		b := &browser{tb: t, c: c, user: c.nodes[0].newUser(t), sum: sum}
-		start := c.line.now
+		start := c.line.now()
 		b.signIn()
 		c.line.after(0, b.wake)
 		c.line.run(start.Add(days * 24 * time.Hour))
-		c.line.now = start.Add(days * 24 * time.Hour)
+		c.line.moveTo(start.Add(days * 24 * time.Hour))
 		played += days * 24
 		if _, err := c.nodes[0].Prune(t.Context()); err != nil {
 			t.Fatal(err)
@@ -215,28 +218,28 @@ func TestGraceAndSkew(t *testing.T) {
 	c := newCluster(t)
 	var safe, ended atomic.Int64
 	for range 400 {
-		c.skews = [2]time.Duration{0, rand.N(2*mostSkew+1) - mostSkew}
+		c.skew.Store(int64(rand.N(2*mostSkew+1) - mostSkew))
 		b := &browser{tb: t, c: c, user: c.nodes[0].newUser(t), sum: new(figures)}
 		b.signIn()
-		c.line.now = c.line.now.Add(time.Hour)
+		c.line.moveTo(c.line.now().Add(time.Hour))
 		first := rand.IntN(2)
 		g, err := c.nodes[first].Refresh(t.Context(), b.token, auth.Device{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		wait := rand.N(30 * time.Second)
-		c.line.now = c.line.now.Add(wait)
+		c.line.moveTo(c.line.now().Add(wait))
 		h, err := c.nodes[1-first].Refresh(t.Context(), b.token, auth.Device{})
 		switch {
 		case wait <= grace*time.Second-mostSkew:
 			safe.Add(1)
 			if err != nil || h.RefreshToken != g.RefreshToken {
-				t.Errorf("Refresh(again after %v, clocks %v apart) = %v, %v, want the same successor", wait, c.skews[1], h, err)
+				t.Errorf("Refresh(again after %v, clocks %v apart) = %v, %v, want the same successor", wait, time.Duration(c.skew.Load()), h, err)
 			}
 		case wait > grace*time.Second+mostSkew:
 			ended.Add(1)
 			if !errors.Is(err, auth.ErrSessionReused) {
-				t.Errorf("Refresh(again after %v, clocks %v apart) = %v, %v, want %v", wait, c.skews[1], h, err, auth.ErrSessionReused)
+				t.Errorf("Refresh(again after %v, clocks %v apart) = %v, %v, want %v", wait, time.Duration(c.skew.Load()), h, err, auth.ErrSessionReused)
 			}
 		}
 	}
