@@ -3,8 +3,8 @@ package main
 // Filters of tests that know about a subject. If they do not kill a mutant, the
 // whole of its packages is run.
 const (
-	refreshTests = "Refresh|Replay|Judge|Grace|Conflict|Strict|Stampede|Session|SignOut|Logout|Junk|Sealed"
-	accountTests = "EndsTheSession|Matrix|Password|Verify|PreHijack|Logout|Revoke|Session|Reset|Register"
+	refreshTests = "Beaten|Refresh|Replay|Judge|Grace|Conflict|Strict|Stampede|Session|SignOut|Logout|Junk|Sealed"
+	accountTests = "Alive|EndsTheSession|Matrix|Password|Verify|PreHijack|Logout|Revoke|Session|Reset|Register"
 	oauthTests   = "OAuth|Flow|DecideLink"
 	limitTests   = "Limit|Lock|Guess|Rate|Refund|Device|FailedSignIns|Take"
 )
@@ -122,7 +122,7 @@ var sessionMutants = []mutant{
 	{"a token of one user lives by the session of another", "auth/authenticate.go",
 		"row.UserID == u.ID && c.Subject == u.ID && c.SessionID == row.ID &&", "c.SessionID == row.ID &&", "./auth", "Alive|Authenticate|Session"},
 	{"rows affected by a rotation are not looked at", "store/sqlstore/rotate.go",
-		"if n > 0 {\n\t\t\ts.Generation++", "if n >= 0 {\n\t\t\ts.Generation++", "./store/sqlstore/sqltest", "Conformance/mysql"},
+		"if err != nil || n == 0 {\n\t\treturn nil, false, err\n\t}\n\ts.Generation++", "if err != nil || n < 0 {\n\t\treturn nil, false, err\n\t}\n\ts.Generation++", "./store/sqlstore/sqltest", "Conformance/mysql"},
 	{"a rotation does not compare the live hash", "store/sqlstore/rotate.go",
 		"WHERE id = ? AND hash = ? AND revoked_at", "WHERE id = ? AND ? IS NOT NULL AND revoked_at", "./store/sqlstore/sqltest", "Conformance/sqlite$"},
 	{"a revoked session rotates", "store/sqlstore/rotate.go",
