@@ -108,27 +108,31 @@ func (in External) sound() (External, bool) {
 	return in, true
 }
 
-// resolveExternal gathers the facts, decides, and carries the decision out. What
-// somebody else changed meanwhile makes it begin anew, so two callbacks at once
-// make one account.
-func (s *Service) resolveExternal(ctx context.Context, in External) (*store.User, error) {
-	var err error
+// resolveExternal does what there is to do for whoever came. What somebody else
+// changed meanwhile makes it begin anew, so two callbacks at once make one
+// account.
+func (s *Service) resolveExternal(ctx context.Context, in External) (u *store.User, err error) {
 	for range maxTries {
-		var u, account *store.User
-		var f linkFacts
-		if u, account, f, err = s.linkFacts(ctx, in); err != nil {
-			return nil, err
-		}
-		decision := decideLink(f)
-		if code := decision.refused(); code != "" {
-			return nil, &OAuthError{Code: code}
-		}
-		u, err = s.carryOut(ctx, decision, in, u, account, f)
+		u, err = s.tryExternal(ctx, in)
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrStale) {
 			return u, err
 		}
 	}
 	return nil, unavailable("link identity", err)
+}
+
+// tryExternal gathers the facts, decides, and carries the decision out.
+// store.ErrConflict and store.ErrStale mean that the facts have changed.
+func (s *Service) tryExternal(ctx context.Context, in External) (*store.User, error) {
+	u, account, f, err := s.linkFacts(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	decision := decideLink(f)
+	if code := decision.refused(); code != "" {
+		return nil, &OAuthError{Code: code}
+	}
+	return s.carryOut(ctx, decision, in, u, account)
 }
 
 // linkFacts reads what the decision needs: u is the account that has the identity
@@ -155,10 +159,11 @@ func (s *Service) linkFacts(ctx context.Context, in External) (u, account *store
 		if err != nil {
 			return nil, nil, f, err
 		}
-		f.intentOK = s.asksStill(in, asked, row)
-		if f.intentOK {
+		if f.intentOK = s.asksStill(in, asked, row); f.intentOK {
 			u = asked
-			if f.intentLinked, err = s.hasProvider(ctx, asked.ID, in.Provider); err != nil {
+		}
+		if f.intentOK && !f.known {
+			if f.intentLinked, err = s.hasAnother(ctx, asked.ID, in); err != nil {
 				return nil, nil, f, err
 			}
 		}
@@ -171,7 +176,7 @@ func (s *Service) linkFacts(ctx context.Context, in External) (u, account *store
 	}
 	if account != nil {
 		f.account, f.accountActive, f.accountVerified = true, account.Active(), account.EmailVerified
-		if f.accountLinked, err = s.hasProvider(ctx, account.ID, in.Provider); err != nil {
+		if f.accountLinked, err = s.hasAnother(ctx, account.ID, in); err != nil {
 			return nil, nil, f, err
 		}
 	}
@@ -184,22 +189,28 @@ func (s *Service) asksStill(in External, u *store.User, row *store.Session) bool
 	return u != nil && u.ID == in.LinkTo && u.Active() && row.Live(s.now()) && row.Epoch == u.Epoch
 }
 
-func (s *Service) hasProvider(ctx context.Context, userID, provider string) (bool, error) {
+// hasAnother reports whether a user has another identity of the provider.
+// store.ErrStale means that they have this one, which nobody had a moment ago.
+func (s *Service) hasAnother(ctx context.Context, userID string, in External) (bool, error) {
 	ids, err := s.cfg.Identities.ListIdentities(ctx, userID)
 	if err != nil {
 		return false, unavailable("list identities", err)
 	}
 	for _, id := range ids {
-		if id.Provider == provider {
-			return true, nil
+		if id.Provider != in.Provider {
+			continue
 		}
+		if id.Subject == in.Identity.Subject {
+			return false, store.ErrStale
+		}
+		return true, nil
 	}
 	return false, nil
 }
 
 // carryOut does what was decided. store.ErrConflict and store.ErrStale mean that
 // the facts have changed.
-func (s *Service) carryOut(ctx context.Context, d linkDecision, in External, u, account *store.User, f linkFacts) (*store.User, error) {
+func (s *Service) carryOut(ctx context.Context, d linkDecision, in External, u, account *store.User) (*store.User, error) {
 	switch d {
 	case linkSignIn, linkDone:
 		return u, nil

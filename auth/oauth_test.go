@@ -159,10 +159,7 @@ func TestOAuthSignUpAndSignInAgain(t *testing.T) {
 			if s := b.get("/auth/sessions").json(t)["items"].([]any); len(s) != 1 || s[0].(obj)["source"] != "oauth:"+p.name {
 				t.Errorf("sessions = %v, want one of oauth:%s", s, p.name)
 			}
-			if err := e.Flush(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if m := e.mail.Last(ada); (m != nil) == p.verified {
+			if m := e.mailed(t, ada, auth.MailVerify); (m != nil) == p.verified {
 				t.Errorf("mail after signing up = %v, want a verification link: %v", m, !p.verified)
 			}
 
@@ -222,11 +219,8 @@ func TestOAuthLinkWhileSignedIn(t *testing.T) {
 			if a := b.finish(srv.Visit(t, b.beginLink(p.name))); a.StatusCode != 303 || a.Header.Get("Location") != "/account" || b.linked() != p.name {
 				t.Errorf("linking again = %d to %s, want 303 to /account", a.StatusCode, a.Header.Get("Location"))
 			}
-			if err := e.Flush(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if m := e.mail.Last(alice); m == nil || m.Kind != auth.MailAccountLinked {
-				t.Errorf("last mail = %v, want the notice of the link", m)
+			if e.mailed(t, alice, auth.MailAccountLinked) == nil {
+				t.Error("no mail tells of the link")
 			}
 			other := e.browser(t)
 			welcome(t, other.through(srv, p.name), "/app")

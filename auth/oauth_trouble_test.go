@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,24 +101,27 @@ func (b *brittle) DropOneTime(ctx context.Context, userID string, purposes ...st
 func TestOAuthStoreTrouble(t *testing.T) {
 	t.Parallel()
 	ways := map[string]struct {
-		prepare func(e *env, s *brittle, b *client)
+		prepare func(e *env, s *brittle, b *client) (attacker *client)
 		link    bool
 		linked  string // at the end
 	}{
-		"a new account": {func(*env, *brittle, *client) {}, false, "git"},
-		"a known identity": {func(e *env, s *brittle, b *client) {
+		"a new account": {func(*env, *brittle, *client) *client { return nil }, false, "git"},
+		"a known identity": {func(e *env, s *brittle, b *client) *client {
 			b.finish(returning(b.tb, b.begin("git", ""), "ada"))
 			b.want(b.post("/auth/logout", nil), 200)
+			return nil
 		}, false, "git"},
-		"a proved account": {func(e *env, s *brittle, b *client) { member(b.tb, s.Store, ada, true) }, false, "git"},
-		"an unproved account": {func(e *env, s *brittle, b *client) {
+		"a proved account": {func(e *env, s *brittle, b *client) *client { member(b.tb, s.Store, ada, true); return nil }, false, "git"},
+		"an unproved account": {func(e *env, s *brittle, b *client) *client {
 			attacker := e.browser(b.tb)
 			attacker.register(ada, "attacker's words")
 			attacker.finish(returning(b.tb, attacker.beginLink("google"), "mallory"))
+			return attacker
 		}, false, "git"},
-		"a link": {func(e *env, s *brittle, b *client) {
+		"a link": {func(e *env, s *brittle, b *client) *client {
 			member(b.tb, s.Store, ada, true)
 			b.finish(returning(b.tb, b.begin("google", ""), "ada"))
+			return nil
 		}, true, "git google"},
 	}
 	for name, way := range ways {
@@ -129,7 +133,7 @@ func TestOAuthStoreTrouble(t *testing.T) {
 					s := &brittle{failing: newFailing(), after: after}
 					e := newEnv(t, with(somebody("git"), somebody("google")), func(c *auth.Config) { c.Store = s })
 					b := e.browser(t)
-					way.prepare(e, s, b)
+					attacker := way.prepare(e, s, b)
 					begin := func() *url.URL {
 						if way.link {
 							return returning(t, b.beginLink("git"), "ada")
@@ -159,7 +163,10 @@ func TestOAuthStoreTrouble(t *testing.T) {
 					if me := b.me(); me["email"] != ada || b.linked() != way.linked || me["is_verified"] != true {
 						t.Errorf("%s: after the next try me = %v, linked %q; want %s, linked %s", method, me, b.linked(), ada, way.linked)
 					}
-					if name == "an unproved account" {
+					if attacker != nil {
+						if a := attacker.get("/auth/me"); a.StatusCode != 401 {
+							t.Errorf("%s: the attacker's session = %d, want 401", method, a.StatusCode)
+						}
 						if a := e.client(t).form("/auth/token", "username", ada, "password", "attacker's words"); a.StatusCode != 401 {
 							t.Errorf("%s: the attacker's password = %d, want 401", method, a.StatusCode)
 						}
@@ -269,18 +276,41 @@ func together(t *testing.T, browsers []*client, backs []*url.URL) []*answer {
 	return answers
 }
 
+// gathering is a store that lets the first callers who look for an identity go on
+// when all of them have come, so that all decide by what was there before.
+type gathering struct {
+	*failing
+	all    sync.WaitGroup
+	coming atomic.Int64
+}
+
+func (g *gathering) IdentityBySubject(ctx context.Context, provider, subject string) (*store.Identity, error) {
+	id, err := g.Store.IdentityBySubject(ctx, provider, subject)
+	if g.coming.Add(-1) >= 0 {
+		g.all.Done()
+		g.all.Wait()
+	}
+	return id, err
+}
+
+// gather makes the next n callers wait for each other.
+func (g *gathering) gather(n int) {
+	g.all.Add(n)
+	g.coming.Store(int64(n))
+}
+
 // TestOAuthFiftyCallbacks: of one person at once make one user, whatever was
 // there before.
 func TestOAuthFiftyCallbacks(t *testing.T) {
 	t.Parallel()
-	for name, prepare := range map[string]func(e *env, s *failing){
-		"nothing there":       func(*env, *failing) {},
-		"a proved account":    func(e *env, s *failing) { member(t, s.Store, ada, true) },
-		"an unproved account": func(e *env, s *failing) { e.client(t).register(ada, aliceWords) },
+	for name, prepare := range map[string]func(e *env, s *gathering){
+		"nothing there":       func(*env, *gathering) {},
+		"a proved account":    func(e *env, s *gathering) { member(t, s.Store, ada, true) },
+		"an unproved account": func(e *env, s *gathering) { e.client(t).register(ada, aliceWords) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newFailing()
+			s := &gathering{failing: newFailing()}
 			e := newEnv(t, with(somebody("stub")), func(c *auth.Config) { c.Store = s })
 			prepare(e, s)
 			browsers, backs := make([]*client, 50), make([]*url.URL, 50)
@@ -288,6 +318,7 @@ func TestOAuthFiftyCallbacks(t *testing.T) {
 				browsers[i] = e.browser(t)
 				backs[i] = returning(t, browsers[i].begin("stub", ""), "ada")
 			}
+			s.gather(len(browsers))
 			for _, a := range together(t, browsers, backs) {
 				welcome(t, a, "/app")
 			}
@@ -311,13 +342,15 @@ func TestOAuthFiftyCallbacks(t *testing.T) {
 // once, one gets it (OA-13).
 func TestOAuthLinkRace(t *testing.T) {
 	t.Parallel()
-	e := newEnv(t, with(somebody("stub")))
+	s := &gathering{failing: newFailing()}
+	e := newEnv(t, with(somebody("stub")), func(c *auth.Config) { c.Store = s })
 	browsers, backs := make([]*client, 20), make([]*url.URL, 20)
 	for i := range browsers {
 		browsers[i] = e.browser(t)
 		browsers[i].register(fmt.Sprintf("u%d@example.com", i), aliceWords)
 		backs[i] = returning(t, browsers[i].beginLink("stub"), "ada")
 	}
+	s.gather(len(browsers))
 	got := 0
 	for i, a := range together(t, browsers, backs) {
 		if has := browsers[i].linked() == "stub"; has {
