@@ -153,7 +153,7 @@ func TestSilentServer(t *testing.T) {
 				time.Sleep(5 * time.Millisecond)
 			}
 		})
-		err := mailer(t, s, "smtp", false, impatient, func(c *auth.SMTPConfig) { c.Timeout = 200 * time.Millisecond }).Send(t.Context(), message())
+		err := mailer(t, s, "smtp", false, func(c *auth.SMTPConfig) { c.Timeout, c.StepTimeout = time.Second, time.Minute }).Send(t.Context(), message())
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Send = %v, want the whole time-out although each step is quick", err)
 		}
