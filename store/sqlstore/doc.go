@@ -39,6 +39,14 @@
 // file) is repeated up to five times with pauses. A commit whose answer was lost is
 // not: the caller gets an error, and the outcome is unknown.
 //
+// # Rotations
+//
+// In SQLite, rotations that arrive while the writer is busy are judged one by one in
+// a single transaction and answered when it is on the disk. In MySQL, which returns
+// nothing from an UPDATE, the rows this process rotated last (at most 4096, without
+// their sealed secrets) are remembered, so that they need not be read first; the
+// UPDATE verifies all of it.
+//
 // # Tables
 //
 // A [Store] is seven tables, each of which can be used alone: [UserTable],
