@@ -6,7 +6,7 @@
 //	go run ./store/sqlstore/sqltest/model/mutants
 //	go run ./store/sqlstore/sqltest/model/mutants -only 'epoch|aud'
 //
-// It exits with 1 if one survived. A full run takes an hour on two cores.
+// It exits with 1 if one survived. A full run takes a few hours on two cores.
 package main
 
 import (
