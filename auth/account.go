@@ -209,7 +209,8 @@ func (s *Service) ConfirmEmailChange(ctx context.Context, raw, keep string) (*st
 }
 
 // DeleteOwnAccount deletes the account of a signed-in user, softly: an
-// administrator can restore it. A user with a password presents it.
+// administrator can restore it. That they signed in a short while ago is the
+// caller's to check; password, if it is not empty, is checked besides.
 //
 // Errors: ErrWrongPassword, ErrLastAdmin, ErrLastOwner, ErrUnavailable.
 func (s *Service) DeleteOwnAccount(ctx context.Context, userID, password string) error {

@@ -147,7 +147,9 @@ func (s *Service) guarded(ctx context.Context, what string, fn func()) {
 }
 
 // Subscribe calls fn for every event, in the request that caused it and before
-// it is answered; a slow fn slows answers down. Call it before serving.
+// it is answered, so a slow fn slows answers down; for what happens beside a
+// request, such as a mail that was sent, in the worker that does it. Call it
+// before serving.
 func (s *Service) Subscribe(fn func(context.Context, Event)) {
 	s.subscribers = append(s.subscribers, fn)
 }

@@ -26,6 +26,8 @@ type Device struct {
 	UserAgent string // cleaned, at most 256 bytes
 	// Mark is the device cookie: proof that this browser has signed in before.
 	Mark string
+	// Browser is set if the request has headers that browsers alone send.
+	Browser bool
 }
 
 // ip returns the address as text, empty if unknown.
@@ -41,6 +43,7 @@ func DeviceOf(s *Service, r *http.Request) Device {
 	d := Device{IP: s.cfg.ClientIP(r), UserAgent: cleanText(r.UserAgent(), 256)}
 	if !s.cfg.Cookies.Disabled {
 		d.Mark, _, _ = middleware.Cookie(r, s.cookies.device) // an ambiguous one is no proof
+		d.Browser = r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Origin") != ""
 	}
 	return d
 }

@@ -30,12 +30,22 @@ func (s *Service) SignIn(ctx context.Context, email, password string, d Device) 
 	if rehash {
 		s.rehash(ctx, u, password)
 	}
+	unseen := s.isUnseen(u, d)
 	g, err := s.StartSession(ctx, u, "password", d)
 	if err != nil {
 		return nil, err
 	}
 	s.Emit(ctx, Event{Kind: SignedIn, ActorID: u.ID, UserID: u.ID, SessionID: g.Session.ID, Device: d})
+	if unseen {
+		s.notify(ctx, u, MailNewDevice, d)
+	}
 	return g, nil
+}
+
+// isUnseen reports whether u, who has signed in before, does so from a browser
+// that they never used. Programs keep no mark, and are not told of.
+func (s *Service) isUnseen(u *store.User, d Device) bool {
+	return d.Browser && !u.LastLoginAt.IsZero() && s.marks.verify(d.Mark, u.ID, s.now()) == ""
 }
 
 // proveByAddress finds the account and checks the password. Whatever is wrong,

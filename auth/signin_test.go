@@ -296,3 +296,39 @@ func TestOneAddressOneAccount(t *testing.T) {
 		t.Errorf("%d created and %d refused, want 1 and 49", created.Load(), taken.Load())
 	}
 }
+
+// TestNewDevices: a user is told of a browser that was not seen before, and of no
+// other sign-in.
+func TestNewDevices(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	notices := func() (n int) {
+		t.Helper()
+		if err := e.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range e.mail.Messages() {
+			if m.Kind == auth.MailNewDevice {
+				n++
+			}
+		}
+		return n
+	}
+	first := e.browser(t)
+	first.register(alice, aliceWords)
+	first.want(first.post("/auth/logout", nil), 200)
+	first.signIn(alice, aliceWords)
+	if n := notices(); n != 0 {
+		t.Errorf("%d notices of the browser that registered, want none", n)
+	}
+	e.client(t).signIn(alice, aliceWords)
+	if n := notices(); n != 0 {
+		t.Errorf("%d notices of a program, want none", n)
+	}
+	second := e.browser(t)
+	second.signIn(alice, aliceWords)
+	second.signIn(alice, aliceWords)
+	if n := notices(); n != 1 {
+		t.Errorf("%d notices of another browser that signed in twice, want one", n)
+	}
+}
