@@ -226,3 +226,41 @@ func goIn(t *testing.T, dir string, args ...string) string {
 	}
 	return string(out)
 }
+
+// Licences that allow what our own does, by words that only they have.
+var licences = map[string]string{
+	"MIT":           "Permission is hereby granted, free of charge",
+	"BSD":           "Redistribution and use in source and binary forms",
+	"Apache 2.0":    "Apache License",
+	"ISC":           "Permission to use, copy, modify, and",
+	"public domain": "This is free and unencumbered software",
+}
+
+// TestLicences: whatever a program links has a licence that allows it.
+func TestLicences(t *testing.T) {
+	t.Parallel()
+	all := consumers[len(consumers)-1]
+	dir := newModule(t, all.main, true)
+	for _, path := range all.linked {
+		where := strings.TrimSpace(goIn(t, dir, "list", "-m", "-f", "{{.Dir}}", path))
+		files, err := filepath.Glob(filepath.Join(where, "LICEN*"))
+		if err != nil || len(files) == 0 {
+			t.Errorf("%s has no licence in %s", path, where)
+			continue
+		}
+		text, err := os.ReadFile(files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := ""
+		for name, words := range licences {
+			if strings.Contains(strings.Join(strings.Fields(string(text)), " "), words) {
+				found = name
+			}
+		}
+		if found == "" {
+			t.Errorf("the licence of %s is none of those we know:\n%.400s", path, text)
+		}
+		t.Logf("%s: %s", path, found)
+	}
+}

@@ -63,7 +63,7 @@ func TestProxiesOfTheGuide(t *testing.T) {
 				if os.Getenv("AEGIS_TEST_REQUIRE_PROXIES") == "1" {
 					t.Fatal(err)
 				}
-				t.Skipf("NOT TESTED: %v. Install it to see that its configuration in docs/deployment.md works.", err)
+				t.Skipf("NOT RUN: %v. Install it to see that its configuration in docs/deployment.md works.", err)
 			}
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {

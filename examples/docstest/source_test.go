@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -142,25 +141,4 @@ func signature(f *ast.FuncType) string {
 	default:
 		return out + " (" + strings.Join(results, ", ") + ")"
 	}
-}
-
-// libraryPackages returns the packages of the root module, by their paths.
-func libraryPackages(tb testing.TB) (paths []string) {
-	tb.Helper()
-	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && name != root && (d.Name()[0] == '.' || d.Name() == "testdata" || d.Name() == "examples" || d.Name() == "node_modules"):
-			return filepath.SkipDir
-		case d.Name() == "doc.go" && filepath.Dir(name) != root:
-			path, _ := filepath.Rel(root, filepath.Dir(name))
-			paths = append(paths, filepath.ToSlash(path))
-		}
-		return nil
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return paths
 }

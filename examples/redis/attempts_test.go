@@ -37,7 +37,7 @@ func open(t *testing.T) *attempts {
 		if os.Getenv("AEGIS_TEST_REQUIRE_SERVERS") == "1" {
 			t.Fatalf("there is no Redis at %s: %v", address, err)
 		}
-		t.Skipf("NOT TESTED: there is no Redis at %s (%v). Start one, or name it in AEGIS_TEST_REDIS.", address, err)
+		t.Skipf("NOT RUN: there is no Redis at %s (%v). Start one, or name it in AEGIS_TEST_REDIS.", address, err)
 	}
 	a := &attempts{client: client, prefix: "aegis-test:" + rand.Text() + ":"}
 	t.Cleanup(func() {
