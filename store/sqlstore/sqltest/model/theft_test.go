@@ -17,7 +17,6 @@ type party struct {
 	token string
 	every time.Duration // about how often it refreshes
 	next  time.Time
-	done  bool
 }
 
 // theft is one session that two parties use. It keeps its own account of what is
