@@ -89,6 +89,8 @@ func result[T any](ctx context.Context, c *conn, call Call, do func() (T, error)
 			lost.Close()
 		case driver.Conn:
 			lost.Close()
+		case driver.Tx: // or what is asked next would be part of it
+			lost.Rollback()
 		}
 	}
 	if fault.Drop {

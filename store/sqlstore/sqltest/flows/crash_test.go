@@ -94,7 +94,7 @@ func (s *stage) crash(t *testing.T, d *database, f flow, k accident) (cases int)
 			}
 			return k.fault
 		})
-		s.ctx, s.deaf = ctx, k.fault == nil
+		s.ctx, s.deaf, s.unsure = ctx, k.fault == nil, k.fault != nil && k.fault.Late
 		answered := a.send()
 		s.ctx, s.deaf = nil, false
 		gone()

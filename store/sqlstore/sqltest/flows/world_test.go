@@ -97,9 +97,10 @@ type world struct {
 	handler http.Handler
 	people  atomic.Int64
 
-	ctx  context.Context // of requests; nil for that of the test
-	deaf bool            // answers do not arrive
-	seen func(*http.Request, *answer)
+	ctx    context.Context // of requests; nil for that of the test
+	deaf   bool            // answers do not arrive
+	unsure bool            // an answer of the database was lost
+	seen   func(*http.Request, *answer)
 }
 
 func newWorld(tb testing.TB, st store.Store, change ...func(*auth.Config)) *world {
