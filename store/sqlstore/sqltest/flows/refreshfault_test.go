@@ -208,15 +208,14 @@ func TestRefreshCosts(t *testing.T) {
 	eachDatabase(t, sqlstore.Config{}, func(t *testing.T, d *database) {
 		w := newWorld(t, d, func(c *auth.Config) { c.Limits = auth.Limits{} })
 		b := w.register()
-		b.refresh().want(t, 200)
 		w.flush()
-		for _, when := range []string{"first", "again"} {
+		for _, when := range []string{"first", "next", "again"} {
 			w.clock.advance(time.Minute)
 			d.faults.Reset()
 			b.refresh().want(t, 200)
 			want := []string{"SELECT", "UPDATE"}
-			if d.engine.Dialect == sqlstore.MySQL {
-				want = []string{"SELECT", "SELECT", "UPDATE"}
+			if d.engine.Dialect == sqlstore.MySQL && when == "first" {
+				want = []string{"SELECT", "SELECT", "UPDATE"} // the row is not known yet
 			}
 			var got []string
 			calls := d.faults.Calls(faultdriver.Trips)
