@@ -177,8 +177,15 @@ func (s *Service) NewAccount(ctx context.Context, in Registrant, role string) (*
 			return nil, s.hashTrouble(err)
 		}
 	}
-	account := slog.String("account", maskEmail(u.Email)) // the store makes the ID in the same step
-	err = s.Privileged(ctx, Event{Kind: UserRegistered, ActorID: actorOf(ctx), Attrs: []slog.Attr{account}}, func(ctx context.Context) error {
+	return s.createAudited(ctx, u)
+}
+
+// createAudited writes a user that somebody else than the user makes, together
+// with its audit entry. The entry names the address, because the store makes the
+// ID in the same step.
+func (s *Service) createAudited(ctx context.Context, u *store.User, attrs ...slog.Attr) (*store.User, error) {
+	attrs = append([]slog.Attr{slog.String("account", maskEmail(u.Email))}, attrs...)
+	err := s.Privileged(ctx, Event{Kind: UserRegistered, ActorID: actorOf(ctx), Attrs: attrs}, func(ctx context.Context) error {
 		switch err := s.cfg.Store.CreateUser(ctx, u); {
 		case errors.Is(err, store.ErrConflict):
 			return ErrEmailTaken

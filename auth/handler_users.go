@@ -234,7 +234,7 @@ func (s *Service) adminAct(method string, act func(r *http.Request, id string) e
 // DeleteUserHandler answers DELETE {P}/users/{id}, softly unless ?hard=true.
 func DeleteUserHandler(s *Service) http.Handler {
 	return s.adminAct(http.MethodDelete, func(r *http.Request, id string) error {
-		hard, err := boolParam(r, "hard")
+		hard, err := BoolParam(r, "hard")
 		if err != nil {
 			return err
 		}
@@ -242,7 +242,11 @@ func DeleteUserHandler(s *Service) http.Handler {
 	})
 }
 
-func boolParam(r *http.Request, name string) (bool, error) {
+// BoolParam reads a parameter of the query that is true or false; it is false if
+// it is not there.
+//
+// Errors: ErrValidation.
+func BoolParam(r *http.Request, name string) (bool, error) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
 		return false, nil

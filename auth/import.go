@@ -54,18 +54,5 @@ func (s *Service) Import(ctx context.Context, in Imported) (*store.User, error) 
 	if in.CreatedAt.IsZero() {
 		u.CreatedAt = now
 	}
-	e := Event{Kind: UserRegistered, ActorID: actorOf(ctx), Attrs: []slog.Attr{slog.String("account", maskEmail(email)), slog.Bool("imported", true)}}
-	err = s.Privileged(ctx, e, func(ctx context.Context) error {
-		switch err := s.cfg.Store.CreateUser(ctx, u); {
-		case errors.Is(err, store.ErrConflict):
-			return ErrEmailTaken
-		case err != nil:
-			return unavailable("create user", err)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return u, nil
+	return s.createAudited(ctx, u, slog.Bool("imported", true))
 }

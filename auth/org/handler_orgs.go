@@ -2,7 +2,6 @@ package org
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/aegis-auth/aegis/auth"
@@ -88,7 +87,7 @@ func ListAllHandler(s *Service) http.Handler {
 		if err != nil {
 			return err
 		}
-		deleted, err := boolParam(r, "deleted")
+		deleted, err := auth.BoolParam(r, "deleted")
 		if err != nil {
 			return err
 		}
@@ -170,7 +169,7 @@ func UpdateHandler(s *Service) http.Handler {
 // global administrators.
 func DeleteHandler(s *Service) http.Handler {
 	return s.handler(http.MethodDelete, func(w http.ResponseWriter, r *http.Request, p *middleware.Principal) error {
-		hard, err := boolParam(r, "hard")
+		hard, err := auth.BoolParam(r, "hard")
 		if err != nil {
 			return err
 		}
@@ -192,16 +191,4 @@ func RestoreHandler(s *Service) http.Handler {
 		}
 		return auth.WriteJSON(w, http.StatusOK, orgView(o))
 	}, auth.RoleAdmin)
-}
-
-func boolParam(r *http.Request, name string) (bool, error) {
-	text := r.URL.Query().Get(name)
-	if text == "" {
-		return false, nil
-	}
-	b, err := strconv.ParseBool(text)
-	if err != nil {
-		return false, invalid(name, "invalid", "This parameter is true or false.")
-	}
-	return b, nil
 }
