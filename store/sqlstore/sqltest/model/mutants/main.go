@@ -5,21 +5,24 @@
 //
 //	go run ./store/sqlstore/sqltest/model/mutants
 //	go run ./store/sqlstore/sqltest/model/mutants -only 'epoch|aud'
+//	go run ./store/sqlstore/sqltest/model/mutants -numbers 49,50,60-64 -results mutants.jsonl
 //
-// It exits with 1 if one survived. A full run takes a few hours on two cores.
+// It exits with 1 if one was not killed. Before the first mutant of a package its
+// tests are run as they are, because tests that fail anyway prove nothing.
 package main
 
 import (
 	"bytes"
-	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -29,7 +32,7 @@ type mutant struct {
 	name     string
 	file     string // path from the root of the repository
 	old, new string // what is replaced; old occurs once
-	packages string // patterns of the packages whose tests must fail, from the root
+	packages string // packages whose tests must fail, from the root
 	tests    string // the tests to try first; all if empty
 }
 
@@ -46,62 +49,134 @@ func (m mutant) apply(text string) (string, error) {
 	return strings.Replace(text, m.old, m.new, 1), nil
 }
 
-// outcome is what became of a mutant.
-type outcome string
+// selection says which mutants of the table are run.
+type selection struct {
+	names       *regexp.Regexp // of "file: name"
+	numbers     map[int]bool   // all if nil
+	from        int
+	part, parts int
+}
 
-const (
-	killed   outcome = "killed"
-	survived outcome = "SURVIVED"
-	broken   outcome = "BROKEN" // it does not compile, so that it proves nothing
-)
+func (s selection) has(number int, m mutant) bool {
+	return number >= s.from && (number-1)%s.parts == s.part-1 &&
+		(s.numbers == nil || s.numbers[number]) && s.names.MatchString(m.file+": "+m.name)
+}
+
+// parseNumbers reads a list such as "49,50,60-64". None is nil.
+func parseNumbers(list string) (map[int]bool, error) {
+	if list == "" {
+		return nil, nil
+	}
+	numbers := make(map[int]bool)
+	for item := range strings.SplitSeq(list, ",") {
+		first, last, isRange := strings.Cut(item, "-")
+		if !isRange {
+			last = first
+		}
+		low, err := strconv.Atoi(first)
+		high, err2 := strconv.Atoi(last)
+		if err := errors.Join(err, err2); err != nil {
+			return nil, err
+		}
+		if low < 1 || low > high || high > len(all()) {
+			return nil, fmt.Errorf("%q: numbers go from 1 to %d", item, len(all()))
+		}
+		for n := low; n <= high; n++ {
+			numbers[n] = true
+		}
+	}
+	return numbers, nil
+}
+
+// line is what is said of one mutant, to people and to programs.
+type line struct {
+	Number  int     `json:"number"`
+	File    string  `json:"file"`
+	Name    string  `json:"name"`
+	Outcome outcome `json:"outcome"`
+	By      string  `json:"by,omitempty"`     // the test that failed first
+	Beyond  bool    `json:"beyond,omitempty"` // the tests that the table names had passed
+	Seconds float64 `json:"seconds"`
+	trouble string
+}
+
+func (l line) String() string {
+	text := fmt.Sprintf("%3d %-8s %5.1fs  %s: %s", l.Number, l.Outcome, l.Seconds, l.File, l.Name)
+	if l.By != "" {
+		text += " (by " + l.By + ")"
+	}
+	if l.Beyond {
+		text += " (not by the tests the table names)"
+	}
+	if l.trouble != "" {
+		text += "\n" + l.trouble
+	}
+	return text
+}
 
 func main() {
 	root := flag.String("root", ".", "root of the repository")
 	only := flag.String("only", "", "regular expression of what to run, of 'file: name'; default all")
-	from := flag.Int("from", 1, "number of the first to run")
-	part := flag.Int("part", 1, "which of the parts to run")
-	parts := flag.Int("parts", 1, "in how many parts the table is run, for instance at once")
-	limit := flag.Duration("limit", 5*time.Minute, "time limit of one run of tests; what hangs is killed")
+	numbers := flag.String("numbers", "", "numbers of what to run, for instance 49,50,60-64; default all")
+	results := flag.String("results", "", "file to append a line of JSON to for each mutant")
+	limit := flag.Duration("limit", 3*time.Minute, "time limit of one run of tests; what hangs is killed")
+	s := selection{}
+	flag.IntVar(&s.from, "from", 1, "number of the first to run")
+	flag.IntVar(&s.part, "part", 1, "which of the parts to run")
+	flag.IntVar(&s.parts, "parts", 1, "in how many parts the table is run, for instance at once")
 	flag.Parse()
-	if err := run(*root, *only, *from, *part, *parts, *limit); err != nil {
+	var err, err2 error
+	s.names, err = regexp.Compile(*only)
+	s.numbers, err2 = parseNumbers(*numbers)
+	if err = errors.Join(err, err2); err == nil {
+		err = run(*root, s, *results, *limit)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(root, only string, from, part, parts int, limit time.Duration) error {
-	names, err := regexp.Compile(only)
-	if err != nil {
-		return err
-	}
-	scratch, err := os.MkdirTemp("", "mutants-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(scratch)
-	if err := checkOut(root, scratch); err != nil {
-		return err
-	}
-	count := make(map[outcome]int)
-	var bad []string
-	for i, m := range all() {
-		if i+1 < from || i%parts != part-1 || !names.MatchString(m.file+": "+m.name) {
-			continue
-		}
-		start := time.Now()
-		o, note, err := m.try(scratch, limit)
+func run(root string, s selection, results string, limit time.Duration) error {
+	var record io.Writer = io.Discard
+	if results != "" {
+		f, err := os.OpenFile(results, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
 			return err
 		}
-		count[o]++
-		fmt.Printf("%3d %-8s %5.1fs  %s: %s%s\n", i+1, o, time.Since(start).Seconds(), m.file, m.name, note)
-		if o != killed {
-			bad = append(bad, m.name)
+		defer f.Close()
+		record = f
+	}
+	l, err := newLab(root, limit)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	count := make(map[outcome]int)
+	var bad []string
+	for i, m := range all() {
+		if !s.has(i+1, m) {
+			continue
+		}
+		start := time.Now()
+		said, err := l.try(m)
+		if err != nil {
+			return err
+		}
+		said.Number, said.File, said.Name = i+1, m.file, m.name
+		said.Seconds = time.Since(start).Round(100 * time.Millisecond).Seconds()
+		fmt.Println(said)
+		if err := json.NewEncoder(record).Encode(said); err != nil {
+			return err
+		}
+		count[said.Outcome]++
+		if said.Outcome != killed {
+			bad = append(bad, strconv.Itoa(i+1))
 		}
 	}
 	fmt.Printf("%d killed, %d survived, %d broken\n", count[killed], count[survived], count[broken])
 	if len(bad) > 0 {
-		return fmt.Errorf("not killed: %s", strings.Join(bad, "; "))
+		return fmt.Errorf("not killed: %s", strings.Join(bad, ","))
 	}
 	return nil
 }
@@ -119,57 +194,3 @@ func checkOut(root, dir string) error {
 	tar.Stdin, tar.Stderr = &archive, os.Stderr
 	return tar.Run()
 }
-
-// try applies m in dir, runs its tests, and takes it back.
-func (m mutant) try(dir string, limit time.Duration) (outcome, string, error) {
-	file := filepath.Join(dir, filepath.FromSlash(m.file))
-	before, err := os.ReadFile(file)
-	if err != nil {
-		return "", "", err
-	}
-	text, err := m.apply(string(before))
-	if err != nil {
-		return "", "", err
-	}
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		return "", "", err
-	}
-	defer os.WriteFile(file, before, 0o644)
-	for _, tests := range slices.Compact([]string{m.tests, ""}) {
-		o, note := m.test(dir, tests, limit)
-		if o != survived {
-			return o, note, nil
-		}
-	}
-	return survived, "", nil
-}
-
-// test runs the tests that match.
-func (m mutant) test(dir, tests string, limit time.Duration) (outcome, string) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit+time.Minute)
-	defer cancel()
-	args := []string{"test", "-short", "-count=1", "-failfast", "-vet=off", "-timeout", limit.String()}
-	if tests != "" {
-		args = append(args, "-run", tests)
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, strings.Fields(m.packages)...)...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOWORK=")
-	out, err := cmd.CombinedOutput()
-	text := string(out)
-	exit, failed := errors.AsType[*exec.ExitError](err)
-	switch {
-	case err == nil:
-		return survived, ""
-	case ctx.Err() == nil && failed && exit.ExitCode() < 0:
-		return broken, " (somebody ended the go command)"
-	case !failed || strings.Contains(text, "[build failed]") || strings.Contains(text, "[setup failed]") || exit.ExitCode() == 2:
-		return broken, "\n" + text
-	}
-	if found := failedTest.FindStringSubmatch(text); found != nil {
-		return killed, " (by " + found[1] + ")"
-	}
-	return killed, " (by a test that did not end)"
-}
-
-var failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)

@@ -10,9 +10,12 @@ import (
 	"go/token"
 	"go/types"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -59,6 +62,89 @@ func TestMutantsFit(t *testing.T) {
 		t.Errorf("there are %d mutants, want 60 at least", n)
 	}
 	t.Logf("%d mutants", len(all()))
+}
+
+// TestMutantsNameTests wants each filter of the table to match tests of its packages;
+// one that matches none would be time lost.
+func TestMutantsNameTests(t *testing.T) {
+	names := make(map[string][]string)
+	for _, m := range all() {
+		filter, err := regexp.Compile(strings.Split(m.tests, "/")[0])
+		if err != nil {
+			t.Errorf("mutant %q: %v", m.name, err)
+			continue
+		}
+		matches := false
+		for _, p := range strings.Fields(m.packages) {
+			if names[p] == nil {
+				names[p] = testNames(t, filepath.Join(root, p))
+			}
+			matches = matches || slices.ContainsFunc(names[p], filter.MatchString)
+		}
+		if !matches {
+			t.Errorf("mutant %q names the tests %q, and %s has none of them", m.name, m.tests, m.packages)
+		}
+	}
+}
+
+// testNames returns the names of the tests of a package.
+func testNames(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && strings.HasPrefix(f.Name.Name, "Test") {
+				names = append(names, f.Name.Name)
+			}
+		}
+	}
+	return names
+}
+
+// TestMutantsAreSelected reads lists of numbers.
+func TestMutantsAreSelected(t *testing.T) {
+	for _, tt := range []struct {
+		list string
+		want string // numbers, or the error
+	}{
+		{"", "[]"},
+		{"7", "[7]"},
+		{"9,3-5,4", "[3 4 5 9]"},
+		{"0", `"0": numbers go from 1 to`},
+		{"5-3", `"5-3": numbers go from 1 to`},
+		{"1-100000", `"1-100000": numbers go from 1 to`},
+		{"some", "invalid syntax"},
+	} {
+		numbers, err := parseNumbers(tt.list)
+		got := fmt.Sprint(slices.Sorted(maps.Keys(numbers)))
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.Contains(got, tt.want) {
+			t.Errorf("parseNumbers(%q) = %s, want %s", tt.list, got, tt.want)
+		}
+	}
+}
+
+// TestFirstFailed reads what tests print.
+func TestFirstFailed(t *testing.T) {
+	for _, tt := range []struct{ name, output, want string }{
+		{"a test", "--- FAIL: TestA (0.00s)\n    a_test.go:1: no\nFAIL\n", "TestA"},
+		{"a case of a test", "--- FAIL: TestA (0.00s)\n    --- FAIL: TestA/one (0.00s)\n    --- FAIL: TestA/two (0.00s)\n", "TestA/one"},
+		{"two tests at once", "--- FAIL: TestA (0.00s)\n--- FAIL: TestB (0.00s)\n    --- FAIL: TestB/one (0.00s)\n", "TestA"},
+		{"a panic", "panic: test timed out after 1s\n", "a test that did not end"},
+	} {
+		if got := firstFailed(tt.output); got != tt.want {
+			t.Errorf("firstFailed(%s) = %s, want %s", tt.name, got, tt.want)
+		}
+	}
 }
 
 // TestMutantsCompile type-checks every mutant: one that does not compile would fail
