@@ -91,8 +91,9 @@ func PrivateKey(s crypto.Signer) (Key, error) {
 }
 
 // PublicKey returns a key that verifies: *ecdsa.PublicKey on P-256,
-// ed25519.PublicKey, or *rsa.PublicKey of 2,048 bits and more. The key's ID is its
-// RFC 7638 thumbprint, the same as that of the private key.
+// ed25519.PublicKey, or *rsa.PublicKey of 2,048 bits and more, unless it is one of
+// those that can be factored (CVE-2017-15361). The key's ID is its RFC 7638
+// thumbprint, the same as that of the private key.
 func PublicKey(p crypto.PublicKey) (Key, error) {
 	alg, err := algorithmOf(p)
 	if err != nil {
@@ -173,6 +174,9 @@ func algorithmOf(p crypto.PublicKey) (string, error) {
 		}
 		if p.E < 65537 || p.E&1 == 0 || p.N.Bit(0) == 0 {
 			return "", errors.New("token: RSA keys must have an odd modulus and an odd exponent of at least 65537")
+		}
+		if isROCA(p.N) {
+			return "", errors.New("token: the RSA key comes from a generator whose keys can be factored (CVE-2017-15361); make a new one elsewhere")
 		}
 		return RS256, nil
 	}
