@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,33 +13,49 @@ import (
 )
 
 // BenchmarkRotate compares rotations with what the engine can do at best: a bare
-// UPDATE of one row by its key, prepared, on the same pool. The two take turns in
-// short slices, so that whatever else the machine does falls on both. It reports
-// rotations and bare updates per second, and the former in percent of the latter.
+// UPDATE of one row by its key, prepared, on the same pool. The two take turns. It
+// reports rotations and bare updates per second, and the former in percent of the
+// latter.
 func BenchmarkRotate(b *testing.B) {
-	for _, e := range sqltest.Engines() {
-		if e.Name == "sqlite-memory" {
-			continue // nothing to wait for
-		}
-		for _, clients := range []int{1, 16, 64} {
-			b.Run(fmt.Sprintf("%s/clients=%d", e.Name, clients), func(b *testing.B) {
-				e.Require(b)
-				s, err := sqlstore.Open(e.Driver, e.OwnDatabase(b), sqlstore.Config{})
-				if err != nil {
-					b.Fatal(err)
-				}
-				b.Cleanup(func() { s.Close() })
-				if err := s.Migrate(b.Context()); err != nil {
-					b.Fatal(err)
-				}
-				compare(b, clients, rotations(b, s, clients), rawUpdates(b, s.DB(), e, clients))
+	eachBenchmarked(b, func(b *testing.B, e *sqltest.Engine, s *sqlstore.Store) {
+		for _, n := range []int{1, 16, 64} {
+			ours := &contestant{name: "Rotate", clients: rotations(b, s, n)}
+			raw := &contestant{name: "UPDATE", clients: rawUpdates(b, s.DB(), e, n)}
+			b.Run(fmt.Sprintf("clients=%d", n), func(b *testing.B) {
+				takeTurns(b, []*contestant{raw, ours}, func(int) bool { return len(ours.samples) >= b.N })
+				b.ReportMetric(ours.perSecond(), "rotations/s")
+				b.ReportMetric(raw.perSecond(), "raw/s")
+				b.ReportMetric(100*ours.perSecond()/raw.perSecond(), "%-of-raw")
 			})
 		}
+	})
+}
+
+// eachBenchmarked runs f with an empty store on every engine that has a disk to
+// wait for.
+func eachBenchmarked(b *testing.B, f func(*testing.B, *sqltest.Engine, *sqlstore.Store)) {
+	for _, e := range sqltest.Engines() {
+		if e.Name == "sqlite-memory" {
+			continue
+		}
+		b.Run(e.Name, func(b *testing.B) { f(b, e, openBenchmarked(b, e, sqlstore.Config{})) })
 	}
 }
 
-// A client does one operation; each goroutine has one of its own.
-type client func(context.Context) error
+// openBenchmarked returns an empty store in a database of its own.
+func openBenchmarked(b *testing.B, e *sqltest.Engine, c sqlstore.Config) *sqlstore.Store {
+	b.Helper()
+	e.Require(b)
+	s, err := sqlstore.Open(e.Driver, e.OwnDatabase(b), c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { s.Close() })
+	if err := s.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
 
 // rotations gives each client a session, which it rotates on and on.
 func rotations(b *testing.B, s *sqlstore.Store, clients int) []client {
@@ -49,7 +63,7 @@ func rotations(b *testing.B, s *sqlstore.Store, clients int) []client {
 	for i := range list {
 		now := &store.Session{
 			ID: store.NewID(epoch), UserID: store.NewID(epoch), Method: "password", Hash: make([]byte, 32),
-			UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", IP: "192.0.2.17",
+			UserAgent: userAgent, IP: "192.0.2.17",
 			AuthTime: epoch, CreatedAt: epoch, RotatedAt: epoch, ExpiresAt: epoch.Add(time.Hour), EndsAt: epoch.Add(time.Hour),
 		}
 		if err := s.CreateSession(b.Context(), now); err != nil {
@@ -75,13 +89,16 @@ func rotations(b *testing.B, s *sqlstore.Store, clients int) []client {
 	return list
 }
 
+// userAgent is what a browser says of itself.
+const userAgent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
 // rawUpdates gives each client a row, which it counts up.
 func rawUpdates(b *testing.B, db *sql.DB, e *sqltest.Engine, clients int) []client {
 	mark := "?"
 	if e.Dialect == sqlstore.Postgres {
 		mark = "$1"
 	}
-	if _, err := db.Exec("CREATE TABLE raw_row (id VARCHAR(36) PRIMARY KEY, n BIGINT NOT NULL)"); err != nil {
+	if _, err := db.Exec("CREATE TABLE IF NOT EXISTS raw_row (id VARCHAR(36) PRIMARY KEY, n BIGINT NOT NULL)"); err != nil {
 		b.Fatal(err)
 	}
 	update, err := db.Prepare("UPDATE raw_row SET n = n + 1 WHERE id = " + mark)
@@ -107,42 +124,4 @@ func rawUpdates(b *testing.B, db *sql.DB, e *sqltest.Engine, clients int) []clie
 		}
 	}
 	return list
-}
-
-// compare runs b.N operations of each kind, in slices that take turns.
-func compare(b *testing.B, clients int, ours, raw []client) {
-	slice := max(50, 8*clients)
-	for _, kind := range [][]client{ours, raw} { // connections, plans, pages
-		run(b, kind, slice)
-	}
-	var oursTook, rawTook time.Duration
-	done := 0
-	for b.ResetTimer(); done < b.N; done += slice {
-		rawTook += run(b, raw, slice)
-		oursTook += run(b, ours, slice)
-	}
-	b.ReportMetric(float64(done)/oursTook.Seconds(), "rotations/s")
-	b.ReportMetric(float64(done)/rawTook.Seconds(), "raw/s")
-	b.ReportMetric(100*rawTook.Seconds()/oursTook.Seconds(), "%-of-raw")
-	b.ReportMetric(0, "ns/op") // says nothing about either
-}
-
-// run has the clients do n operations together, and returns how long they took.
-func run(b *testing.B, clients []client, n int) time.Duration {
-	var wg sync.WaitGroup
-	var left atomic.Int64
-	left.Store(int64(n))
-	began := time.Now()
-	for _, do := range clients {
-		wg.Go(func() {
-			for left.Add(-1) >= 0 {
-				if err := do(b.Context()); err != nil {
-					b.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return time.Since(began)
 }
