@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/aegis-auth/aegis/auth"
 	"github.com/aegis-auth/aegis/store"
@@ -35,13 +34,7 @@ func TestTroubleLeavesTheLinkGood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, hash := auth.NewOneTimeSecret(string(store.PurposeResetPassword))
-	now := e.clock.Now()
-	err = st.PutOneTime(t.Context(), &store.OneTimeToken{Hash: hash, Purpose: store.PurposeResetPassword, UserID: u.ID,
-		Email: u.Email, Epoch: u.Epoch, CreatedAt: now, ExpiresAt: now.Add(time.Hour)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := e.link(t, u, store.PurposeResetPassword, u.Email)
 	st.failing = true
 	if _, err := e.ResetPassword(t.Context(), raw, "purple monkey dishwasher"); !errors.Is(err, auth.ErrUnavailable) {
 		t.Fatalf("ResetPassword(store in trouble) = %v, want %v", err, auth.ErrUnavailable)

@@ -1,0 +1,149 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/aegis-auth/aegis/auth"
+	"github.com/aegis-auth/aegis/store"
+	"github.com/aegis-auth/aegis/store/memstore"
+)
+
+const otherWords = "purple monkey dishwasher"
+
+// user returns the account with that address.
+func (e *env) user(tb testing.TB, email string) *store.User {
+	tb.Helper()
+	u, err := e.Config().Store.UserByEmail(tb.Context(), email)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return u
+}
+
+// TestPasswordIsChangedByWhoKnowsIt: a session alone does not set a password.
+func TestPasswordIsChangedByWhoKnowsIt(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	b := e.browser(t)
+	b.register(alice, aliceWords)
+	for _, tt := range []struct {
+		name   string
+		body   obj
+		status int
+		code   string
+	}{
+		{"no current password", obj{"new_password": otherWords}, 422, "validation_failed"},
+		{"an empty one", obj{"current_password": "", "new_password": otherWords}, 401, "invalid_credentials"},
+		{"another one", obj{"current_password": otherWords, "new_password": otherWords}, 401, "invalid_credentials"},
+	} {
+		if a := b.post("/auth/password", tt.body); a.StatusCode != tt.status || a.code(t) != tt.code {
+			t.Errorf("change with %s = %d %s, want %d %s", tt.name, a.StatusCode, a.body, tt.status, tt.code)
+		}
+	}
+	e.client(t).signIn(alice, aliceWords)
+	b.want(b.post("/auth/password", obj{"current_password": aliceWords, "new_password": otherWords}), 200)
+	e.client(t).signIn(alice, otherWords)
+}
+
+// TestPasswordChangeIsOvertaken: a password that was proved and is another one by
+// the time of the write is not written over, nor is that of an account which was
+// shut meanwhile.
+func TestPasswordChangeIsOvertaken(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name      string
+		meanwhile func(ctx context.Context, e *env, u *store.User) error
+	}{
+		{"the password is reset", func(ctx context.Context, e *env, u *store.User) error {
+			_, err := e.ResetPassword(ctx, e.link(t, u, store.PurposeResetPassword, u.Email), "a third set of words")
+			return err
+		}},
+		{"the account is deactivated", func(ctx context.Context, e *env, u *store.User) error {
+			_, err := e.SetDisabled(ctx, u.ID, true)
+			return err
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var meanwhile func() error // happens once the account was read
+			e := newEnv(t, func(c *auth.Config) {
+				c.Passwords.Check = func(context.Context, string, *store.User) error {
+					if f := meanwhile; f != nil {
+						meanwhile = nil
+						return f()
+					}
+					return nil
+				}
+			})
+			e.client(t).register(alice, aliceWords)
+			u := e.user(t, alice)
+			meanwhile = func() error {
+				if err := tt.meanwhile(t.Context(), e, u); err != nil {
+					t.Error(err)
+				}
+				return nil
+			}
+			_, err := e.ChangePassword(t.Context(), u.ID, aliceWords, otherWords, "")
+			if !errors.Is(err, auth.ErrWrongPassword) {
+				t.Errorf("ChangePassword(overtaken) = %v, want %v", err, auth.ErrWrongPassword)
+			}
+			if _, err := e.SetDisabled(t.Context(), u.ID, false); err != nil {
+				t.Fatal(err)
+			}
+			if a := e.client(t).form("/auth/token", "username", alice, "password", otherWords); a.StatusCode == 200 {
+				t.Error("the overtaken password signs in")
+			}
+		})
+	}
+}
+
+// TestOnlyTheUsersSessionIsKept: who follows a link in a browser that is signed in
+// as somebody else, or by a session that is over, does not become its user.
+func TestOnlyTheUsersSessionIsKept(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		purpose store.Purpose
+		path    string
+		email   string // what the token is issued for
+	}{
+		{store.PurposeVerifyEmail, "/auth/verify-email", alice},
+		{store.PurposeChangeEmail, "/auth/email-change/confirm", "alice@example.org"},
+	} {
+		t.Run(string(tt.purpose), func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t)
+			e.client(t).register(alice, aliceWords)
+			mallory := e.browser(t)
+			mallory.register("mallory@example.com", aliceWords)
+			raw := e.link(t, e.user(t, alice), tt.purpose, tt.email)
+			a := mallory.want(mallory.post(tt.path, obj{"token": raw}), 200)
+			if a.cookie("aegis_session") != nil || a.cookie("aegis_refresh") != nil {
+				t.Errorf("the link sets the cookies %v in a stranger's browser, want none", a.Cookies())
+			}
+			if a := mallory.get("/auth/me"); a.StatusCode != 200 || a.json(t)["email"] != "mallory@example.com" {
+				t.Errorf("the stranger's session after the link = %d %s, want the stranger's", a.StatusCode, a.body)
+			}
+		})
+	}
+	t.Run("a session of an epoch that is over", func(t *testing.T) {
+		t.Parallel()
+		e := newEnv(t, func(c *auth.Config) { c.Store = untidy{memstore.New()} })
+		before := refreshCookieOf(t, e.client(t).register(alice, aliceWords))
+		sessions, err := e.Config().Store.ListSessions(t.Context(), e.user(t, alice).ID)
+		if err != nil || len(sessions) != 1 {
+			t.Fatalf("ListSessions = %v, %v, want one", sessions, err)
+		}
+		if _, err := e.ChangePassword(t.Context(), e.user(t, alice).ID, aliceWords, otherWords, ""); err != nil {
+			t.Fatal(err)
+		}
+		raw := e.link(t, e.user(t, alice), store.PurposeVerifyEmail, alice)
+		if _, err := e.VerifyEmail(t.Context(), raw, sessions[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		if a := e.refreshWith(t, before); a.StatusCode != 401 {
+			t.Errorf("the session that the new password ended = %d %s, want 401", a.StatusCode, a.body)
+		}
+	})
+}
