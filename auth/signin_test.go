@@ -1,7 +1,9 @@
 package auth_test
 
 import (
+	"context"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -60,6 +62,30 @@ func TestFailedSignInsLookAlike(t *testing.T) {
 			first, firstName = whole, name
 		} else if whole != first {
 			t.Errorf("%s and %s differ:\n%s\n%s", name, firstName, whole, first)
+		}
+	}
+}
+
+// TestFailedSignInsAreTold: the log says why nobody was signed in, and a password
+// that is right counts as wrong where it may not pass.
+func TestFailedSignInsAreTold(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	reasons := map[string]string{"unknown address": "unknown", "no address": "unknown", "wrong password": "wrong_password",
+		"no password": "no_password", "disabled": "inactive", "deleted": "unknown"}
+	var got []string
+	e.Subscribe(func(_ context.Context, ev auth.Event) {
+		if ev.Kind == auth.SignInFailed {
+			got = append(got, ev.Attrs[0].Value.String())
+		} else {
+			got = append(got, string(ev.Kind))
+		}
+	})
+	for name, in := range failingSignIns(t, e) {
+		got = nil
+		e.client(t).form("/auth/token", "username", in[0], "password", in[1])
+		if want := []string{reasons[name]}; !slices.Equal(got, want) {
+			t.Errorf("%s is told as %q, want %q", name, got, want)
 		}
 	}
 }
