@@ -24,7 +24,8 @@ const (
 // bounded number of keys, whatever strangers send: when it is full, the least
 // recently used key is forgotten, states that will expire soon before those that
 // last, and keys that are blocked last of all. So a flood of fresh keys pushes
-// out its own. It is safe for concurrent use.
+// out its own. What has expired makes room for what is new long before that, so
+// that a quiet service holds few keys. It is safe for concurrent use.
 type memAttempts struct {
 	now    func() time.Time
 	seed   maphash.Seed // so that nobody can aim at one shard
@@ -118,6 +119,11 @@ func (s *memShard) update(key string, now time.Time, change func(store.Attempts)
 		return next
 	}
 	if e == nil {
+		for range 2 { // more than comes, so that what has expired does not pile up
+			if old := s.expired(now); old != nil {
+				s.forget(old)
+			}
+		}
 		if len(s.entries) >= s.max {
 			s.forget(s.victim(now))
 		}
@@ -147,13 +153,22 @@ func (s *memShard) victim(now time.Time) *memEntry {
 		e.unlink()
 		s.put(e, class, false)
 	}
-	for c := range s.lists {
-		if e := s.lists[c].prev; e != &s.lists[c] && !now.Before(e.state.Expires) {
-			return e
-		}
+	if e := s.expired(now); e != nil {
+		return e
 	}
 	for c := range s.lists {
 		if e := s.lists[c].prev; e != &s.lists[c] {
+			return e
+		}
+	}
+	return nil
+}
+
+// expired returns an entry that has expired, if one of those that were used least
+// recently has.
+func (s *memShard) expired(now time.Time) *memEntry {
+	for c := range s.lists {
+		if e := s.lists[c].prev; e != &s.lists[c] && !now.Before(e.state.Expires) {
 			return e
 		}
 	}

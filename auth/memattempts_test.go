@@ -187,6 +187,27 @@ func TestMemAttemptsForgetsTheExpired(t *testing.T) {
 	}
 }
 
+// A day of sessions that come and go leaves what the last minutes need, and not a
+// key for each.
+func TestMemAttemptsDropsTheExpired(t *testing.T) {
+	t.Parallel()
+	now := limitStart
+	m := newMemAttempts(0, func() time.Time { return now })
+	l := testLimiter(m)
+	rates := []Rate{{Limit: 120, Per: time.Minute}}
+	for i := range 24 * 60 * 10 {
+		if wait, err := l.take(t.Context(), now, l.buckets("session", strconv.Itoa(i), rates...)...); wait != 0 || err != nil {
+			t.Fatal(wait, err)
+		}
+		now = now.Add(6 * time.Second)
+	}
+	m.sound(t)
+	// Ten of them are live; a shard keeps the dead until it is written to twice.
+	if n := m.len(); n > 10+4*memShards {
+		t.Errorf("%d keys are kept of 14,400 that lived for a minute each, want about 10", n)
+	}
+}
+
 func TestMemAttemptsUseKeepsAKey(t *testing.T) {
 	t.Parallel()
 	m := newMemAttempts(3, func() time.Time { return limitStart })
