@@ -147,3 +147,32 @@ func TestOnlyTheUsersSessionIsKept(t *testing.T) {
 		}
 	})
 }
+
+// attemptsFail is a store of attempts that does not answer while down.
+type attemptsFail struct {
+	store.AttemptStore
+	down bool
+}
+
+func (s *attemptsFail) UpdateAttempts(ctx context.Context, key string, change func(store.Attempts) store.Attempts) (store.Attempts, error) {
+	if s.down {
+		return store.Attempts{}, errors.New("disk full")
+	}
+	return s.AttemptStore.UpdateAttempts(ctx, key, change)
+}
+
+// TestUncountedGuessesAreNoGuesses: where an attempt cannot be counted, no password
+// is looked at, or guessing would be free for as long as the trouble lasts.
+func TestUncountedGuessesAreNoGuesses(t *testing.T) {
+	t.Parallel()
+	attempts := &attemptsFail{AttemptStore: memstore.New()}
+	e := newEnv(t, func(c *auth.Config) { c.Attempts = attempts; c.Limits = auth.Limits{} })
+	e.client(t).register(alice, aliceWords)
+	u := e.user(t, alice)
+	attempts.down = true
+	for _, password := range []string{aliceWords, otherWords} {
+		if _, err := e.ChangePassword(t.Context(), u.ID, password, "a third set of words", ""); !errors.Is(err, auth.ErrUnavailable) {
+			t.Errorf("ChangePassword(uncounted) = %v, want %v", err, auth.ErrUnavailable)
+		}
+	}
+}
