@@ -76,9 +76,16 @@ func (l *lab) try(m mutant) (said line, err error) {
 	return said, nil
 }
 
-// judge runs the tests that match a pattern, and says whether they pass.
+// judge runs the tests that match a pattern, and says whether they pass. One that
+// fails has to fail once more, alone.
 func (l *lab) judge(packages []string, pattern string) (said line, passed bool) {
 	by, passed, err := l.run(packages, pattern)
+	if err == nil && !passed && by != unfinished {
+		name, _, _ := strings.Cut(by, "/")
+		if _, passed, err = l.run(packages, "^"+name+"$"); passed {
+			return line{Outcome: survived, trouble: name + " failed once, and not again"}, true
+		}
+	}
 	switch {
 	case err != nil:
 		return line{Outcome: broken, trouble: err.Error()}, false
@@ -97,12 +104,8 @@ func (l *lab) checkHealth(packages []string) error {
 		if trouble := l.build([]string{p}); trouble != "" {
 			return fmt.Errorf("tests of %s do not compile without a mutant:\n%s", p, trouble)
 		}
-		by, passed, err := l.run([]string{p}, "")
-		if err != nil {
-			return err
-		}
-		if !passed {
-			return fmt.Errorf("tests of %s fail without a mutant: %s", p, by)
+		if said, passed := l.judge([]string{p}, ""); !passed {
+			return fmt.Errorf("tests of %s fail without a mutant: %s%s", p, said.By, said.trouble)
 		}
 		l.healthy[p] = true
 	}
@@ -150,6 +153,9 @@ func (l *lab) run(packages []string, pattern string) (by string, passed bool, er
 
 var failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 
+// unfinished stands for the name of a test that said nothing.
+const unfinished = "a test that did not end"
+
 // firstFailed returns the name of the test that failed first, with that of its case.
 func firstFailed(output string) string {
 	name := ""
@@ -160,7 +166,7 @@ func firstFailed(output string) string {
 		name = found[1]
 	}
 	if name == "" {
-		return "a test that did not end"
+		return unfinished
 	}
 	return name
 }

@@ -38,7 +38,7 @@ type mutant struct {
 
 // all returns the whole table.
 func all() []mutant {
-	return slices.Concat(tokenMutants, sessionMutants, accountMutants, redirectMutants, externalMutants, orgMutants)
+	return slices.Concat(tokenMutants, sessionMutants, accountMutants, redirectMutants, externalMutants, orgMutants, webMutants, ruleMutants)
 }
 
 // apply returns text with the mutant in it.

@@ -4,7 +4,7 @@ package main
 // whole of its packages is run.
 const (
 	refreshTests = "Beaten|Refresh|Replay|Judge|Grace|Conflict|Strict|Stampede|Session|SignOut|Logout|Junk|Sealed"
-	accountTests = "Alive|Redeemable|EndsTheSession|Matrix|Password|Verify|PreHijack|Logout|Revoke|Session|Reset|Register"
+	accountTests = "Alive|Redeemable|EndsTheSession|Matrix|Password|Verify|PreHijack|Logout|Revoke|Session|Reset|Register|LeavesTheLink"
 	oauthTests   = "OAuth|Flow|DecideLink"
 	limitTests   = "Limit|Lock|Guess|Rate|Refund|Device|FailedSignIns|Take"
 )
