@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"os"
 	"sync/atomic"
 )
 
@@ -93,6 +94,9 @@ func result[T any](ctx context.Context, c *conn, call Call, do func() (T, error)
 			lost.Rollback()
 		}
 	}
+	if fault.Kill {
+		kill()
+	}
 	if fault.Drop {
 		c.drop()
 	}
@@ -100,6 +104,18 @@ func result[T any](ctx context.Context, c *conn, call Call, do func() (T, error)
 		return v, ErrFault
 	}
 	return v, fault.Err
+}
+
+// kill ends the process without a word to anybody.
+func kill() {
+	p, err := os.FindProcess(os.Getpid())
+	if err == nil {
+		err = p.Kill()
+	}
+	if err != nil {
+		panic(err)
+	}
+	select {} // until it takes effect
 }
 
 // drop closes the real connection and all that would keep it open: SQLite has no

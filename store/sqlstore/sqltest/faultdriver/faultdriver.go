@@ -1,6 +1,7 @@
 // Package faultdriver wraps any database/sql driver so that a test can count what
 // is asked of the database, and make chosen calls fail, hang, lose their
-// connection, or lose their answer after they have taken effect.
+// connection, lose their answer after they have taken effect, or be the last thing
+// the process does.
 //
 //	var f faultdriver.Faults
 //	db, err := f.Open("sqlite", "file:test.db")
@@ -68,6 +69,7 @@ type Fault struct {
 	Late  bool  // the call is carried out first: only its answer is lost
 	Stall bool  // the call hangs until its context ends or Release is called; a released one goes on without a fault
 	Drop  bool  // the connection is closed, as by a server that went away
+	Kill  bool  // this process is killed, as by SIGKILL: with Late after the call was carried out
 }
 
 // Faults counts the calls of the drivers it wraps, and makes some of them fail. The
