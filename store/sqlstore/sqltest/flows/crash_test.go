@@ -142,6 +142,7 @@ func (s *stage) judge(t *testing.T, d *database, a *attempt, answered *answer, t
 		t.Errorf("%v, want %d or 503", answered, a.done)
 	}
 	checkRows(t, d.DB(), d.prefix)
+	s.checkHanded(t)
 	if a.kind != "" {
 		if n := len(s.entries(a.kind, a.user)); a.effect != nil && (n == 1) != effect || n > 1 {
 			t.Errorf("%v: the change was made: %v, audit entries of it: %d", answered, effect, n)

@@ -242,6 +242,7 @@ func TestRefreshAgainstRevocation(t *testing.T) {
 					}
 				}
 			}
+			s.checkHanded(t)
 			s.clock.advance(time.Second)
 			s.boss.refresh().want(t, 200)
 		}

@@ -64,6 +64,7 @@ func TestStampede(t *testing.T) {
 		begin := time.Now()
 		for range rounds {
 			c.usable(t, c.stampede(64))
+			w.checkHanded(t)
 			w.clock.advance(time.Minute)
 		}
 		t.Logf("%d refreshes in %.1f s", rounds*64, time.Since(begin).Seconds())

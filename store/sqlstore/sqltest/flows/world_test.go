@@ -97,6 +97,7 @@ type world struct {
 	handler http.Handler
 	people  atomic.Int64
 
+	handed handed
 	ctx    context.Context // of requests; nil for that of the test
 	deaf   bool            // answers do not arrive
 	unsure bool            // an answer of the database was lost
@@ -106,18 +107,23 @@ type world struct {
 func newWorld(tb testing.TB, st store.Store, change ...func(*auth.Config)) *world {
 	tb.Helper()
 	w := &world{tb: tb, clock: newClock(), mail: new(mailbox), journal: new(journal)}
-	w.config = auth.Config{
-		Store: st, Secret: []byte(secret), BaseURL: "http://localhost:8000/auth", AppName: "Flows",
-		Hasher: auth.InsecureBcrypt(4), Mailer: w.mail, Now: w.clock.now,
-		Logger: slog.New(slog.DiscardHandler), Limits: auth.Limits{InsecureOff: true},
-		Roles: auth.DefaultRoles(),
-	}
+	w.config = settingsOver(st, w.mail, w.clock)
 	for _, f := range change {
 		f(&w.config)
 	}
 	w.begin()
 	tb.Cleanup(w.end)
 	return w
+}
+
+// settingsOver returns the settings of a service over a store.
+func settingsOver(st store.Store, mail auth.Mailer, c *clock) auth.Config {
+	return auth.Config{
+		Store: st, Secret: []byte(secret), BaseURL: "http://localhost:8000/auth", AppName: "Flows",
+		Hasher: auth.InsecureBcrypt(4), Mailer: mail, Now: c.now,
+		Logger: slog.New(slog.DiscardHandler), Limits: auth.Limits{InsecureOff: true},
+		Roles: auth.DefaultRoles(),
+	}
 }
 
 func (w *world) begin() {
@@ -315,6 +321,7 @@ func (w *world) serve(r *http.Request) *answer {
 	a := &answer{ResponseRecorder: httptest.NewRecorder(), request: r.Method + " " + r.URL.Path}
 	w.handler.ServeHTTP(a, r)
 	a.cookies = a.Result().Cookies()
+	w.handed.note(w.tb, a)
 	if w.seen != nil {
 		w.seen(r, a)
 	}
