@@ -7,10 +7,11 @@
 //
 //	AEGIS_ROUNDS=1000    rounds of each stampede of refreshes; default 10
 //	AEGIS_KILLS=50       how often the server is killed under load; default 3
-//	AEGIS_CRASH=all      every kind of fault in the crash test, and MySQL as well
+//	AEGIS_CRASH=all      every kind of fault, and a process killed at every call, on every database
 package flows_test
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"testing"
@@ -23,6 +24,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if settings := os.Getenv(nodeVariable); settings != "" {
+		if err := runNode(settings); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := sqltest.Main(m)
 	removeServer()
 	os.Exit(code)
