@@ -105,10 +105,29 @@ func (p *peer) turn() {
 
 // value returns what stands in a statement under that name.
 func (p *peer) value(name string) any {
-	return map[string]any{
-		"user": p.user, "session": p.session, "app": p.app, "hash": p.hash, "next": p.next, "id": p.id, "now": p.now,
-		"expires": p.now + int64(14*24*time.Hour/time.Microsecond), "agent": userAgent, "ip": "192.0.2.17",
-	}[name]
+	switch name {
+	case "user":
+		return p.user
+	case "session":
+		return p.session
+	case "app":
+		return p.app
+	case "hash":
+		return p.hash
+	case "next":
+		return p.next
+	case "id":
+		return p.id
+	case "now":
+		return p.now
+	case "expires":
+		return p.now + int64(14*24*time.Hour/time.Microsecond)
+	case "agent":
+		return userAgent
+	case "ip":
+		return "192.0.2.17"
+	}
+	panic("no value is called " + name)
 }
 
 // peerStep is one statement of a strategy, prepared.
