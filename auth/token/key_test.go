@@ -78,6 +78,20 @@ func TestHMACAcceptsRandomSecrets(t *testing.T) {
 	}
 }
 
+// A random secret of usual length contains given five letters once in a million
+// times, which is often enough to be met.
+func TestPlaceholdersAreTooLongForChance(t *testing.T) {
+	t.Parallel()
+	for _, p := range placeholders {
+		if len(p) < 7 {
+			t.Errorf("the placeholder %q has %d characters, want at least 7", p, len(p))
+		}
+	}
+	if _, err := HMAC([]byte("7ps9n7Kw9lp1I7QGqj1yyMyJwTbMT2E3yleiawaEhtg")); err != nil {
+		t.Errorf("HMAC of a secret with five unlucky letters = %v, want a key", err)
+	}
+}
+
 func TestHMACKeyID(t *testing.T) {
 	t.Parallel()
 	secret := []byte("Zk3!v9Qw#x8Lm2@Rt7$Yp4%Ns6^Hd1&Gb5*")

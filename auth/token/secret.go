@@ -17,13 +17,13 @@ const (
 
 // placeholders are what documentation, tutorials and generators of example
 // configuration put where a secret belongs, reduced to lower-case letters and
-// digits. A secret that contains one was not made by a random generator: the chance
-// that 43 random base64url characters contain a given eight of them is below 1 in
-// 10^11.
+// digits. A secret that contains one was not made by a random generator: none is
+// shorter than seven characters, and the chance that 43 random base64url characters
+// contain a given seven of them, in either case, is near 1 in 10^9.
 var placeholders = []string{
 	"changeme", "changethis", "changeit", "changein", "pleasechange", "mustchange", "tobechanged",
-	"yoursecret", "yourjwtsecret", "yourkey", "yoursuper", "yourvery", "your256bit", "yourown", "your32",
-	"mysecret", "mysuper", "myjwt", "mykey",
+	"yoursecret", "yourjwtsecret", "yourkey", "yoursuper", "yourvery", "your256bit", "yourown", "your32b", "your32c",
+	"mysecret", "mysuper", "myjwtkey", "myjwttoken", "mykeyis", "mykeyfor",
 	"supersecret", "verysecret", "topsecret", "notsosecret", "notasecret", "secretsecret",
 	"secretkey", "jwtsecret", "stringsecret", "defaultsecret", "devsecret", "developmentsecret", "testsecret",
 	"examplesecret", "samplesecret", "sessionsecret", "demosecret",
