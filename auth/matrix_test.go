@@ -161,6 +161,21 @@ func matrixWorld(t *testing.T, actor string) (c *client, target string) {
 	return c, target
 }
 
+// TestNobodyChangesTheirOwnRole: not even one administrator of two.
+func TestNobodyChangesTheirOwnRole(t *testing.T) {
+	t.Parallel()
+	c, target := matrixWorld(t, "admin")
+	if _, err := c.e.SetRole(t.Context(), target, "admin"); err != nil {
+		t.Fatal(err)
+	}
+	me := c.get("/auth/me").json(t)["id"].(string)
+	a := c.send("PATCH", "/auth/users/"+me+"/role", obj{"role": "user"})
+	if a.StatusCode != 403 || a.code(t) != "own_role" {
+		t.Errorf("change of one's own role = %d %s, want 403 own_role", a.StatusCode, a.body)
+	}
+	c.want(c.send("PATCH", "/auth/users/"+target+"/role", obj{"role": "user"}), 200)
+}
+
 // TestNoAdministrationWithoutRoles: without roles the routes are not there.
 func TestNoAdministrationWithoutRoles(t *testing.T) {
 	t.Parallel()
