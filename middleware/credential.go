@@ -22,12 +22,27 @@ const maxCredential = 4096
 // The error is [ErrNoCredentials], [ErrInvalidToken] or [ErrAmbiguousCookie].
 // What is returned is well-formed and no more; somebody must still verify it.
 func Credential(r *http.Request, cookies ...string) (raw string, viaCookie bool, err error) {
-	raw, present, err := Bearer(r)
+	raw, viaCookie, err = credential(r, cookies)
+	switch {
+	case err != nil:
+		return "", viaCookie, err
+	case viaCookie && !isCookieValue(raw):
+		return "", true, errCookieCharset
+	case !viaCookie && !isB64Token(raw):
+		return "", false, errBearerForm
+	}
+	return raw, viaCookie, nil
+}
+
+// credential is Credential without a look at the characters, for a reader that
+// compares every one of them, or refuses those that are not base64url.
+func credential(r *http.Request, cookies []string) (raw string, viaCookie bool, err error) {
+	raw, present, err := bearer(r)
 	if present {
 		return raw, false, err
 	}
 	for _, name := range cookies {
-		raw, present, err = Cookie(r, name)
+		raw, present, err = cookie(r, name)
 		if present {
 			return raw, true, err
 		}
@@ -44,6 +59,15 @@ func Credential(r *http.Request, cookies ...string) (raw string, viaCookie bool,
 // cookies. An Authorization header of another scheme, such as Basic, is none of
 // ours: it is not present, and is left to whoever understands it.
 func Bearer(r *http.Request) (raw string, present bool, err error) {
+	raw, present, err = bearer(r)
+	if present && err == nil && !isB64Token(raw) {
+		return "", true, errBearerForm
+	}
+	return raw, present, err
+}
+
+// bearer is Bearer without a look at the characters.
+func bearer(r *http.Request) (raw string, present bool, err error) {
 	lines := r.Header["Authorization"]
 	for _, line := range lines {
 		if isBearer(line) {
@@ -66,9 +90,6 @@ func Bearer(r *http.Request) (raw string, present bool, err error) {
 	raw = line[prefix:]
 	if len(raw) > maxCredential {
 		return "", true, errBearerLong
-	}
-	if !isB64Token(raw) {
-		return "", true, errBearerForm
 	}
 	return raw, true, nil
 }
@@ -96,6 +117,15 @@ func isBearer(line string) bool {
 // as every value this module sets does; if not, the error is an
 // [ErrInvalidToken]. An empty value is an absent cookie.
 func Cookie(r *http.Request, name string) (value string, present bool, err error) {
+	value, present, err = cookie(r, name)
+	if present && err == nil && !isCookieValue(value) {
+		return "", true, errCookieCharset
+	}
+	return value, present, err
+}
+
+// cookie is Cookie without a look at the characters.
+func cookie(r *http.Request, name string) (value string, present bool, err error) {
 	seen := false
 	for _, line := range r.Header["Cookie"] {
 		for line != "" {
@@ -118,8 +148,6 @@ func Cookie(r *http.Request, name string) (value string, present bool, err error
 		return "", false, nil
 	case len(name)+len(value) > maxCredential:
 		return "", true, errCookieLong
-	case !isCookieValue(value):
-		return "", true, errCookieCharset
 	}
 	return value, true, nil
 }

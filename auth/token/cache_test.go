@@ -379,3 +379,38 @@ func BenchmarkCacheFlood(b *testing.B) {
 	b.ReportMetric(float64(int64(after.HeapAlloc)-int64(before.HeapAlloc))/(1<<20), "MiB-held")
 	runtime.KeepAlive(&c)
 }
+
+// lenient takes every signature for a good one.
+type lenient struct{ payload []byte }
+
+func (l lenient) VerifySignature(context.Context, string) ([]byte, error) { return l.payload, nil }
+
+// The middleware leaves it to the Verifier to look at each character.
+func TestNoKeySetMakesAnOddSpellingGood(t *testing.T) {
+	t.Parallel()
+	raw := mustSign(t, newRing(t, newHMAC(t)), testClaims())
+	c, err := split(raw, maxToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := decode(nil, c.payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := testVerifier(lenient{payload})
+	if _, err := v.Verify(t.Context(), raw); err != nil {
+		t.Fatalf("Verify(as it was signed) = %v", err)
+	}
+	for name, odd := range map[string]string{
+		"a space in the signature":   c.signed() + ". " + c.signature[1:],
+		"padding of the signature":   raw + "=",
+		"a quote in the signature":   raw[:len(raw)-1] + `"`,
+		"a tab in the payload":       c.header + ".\t" + c.payload[1:] + "." + c.signature,
+		"a NUL behind the payload":   c.header + "." + c.payload + "\x00." + c.signature,
+		"another byte in the header": "é" + c.header[2:] + "." + c.payload + "." + c.signature,
+	} {
+		if _, err := v.Verify(t.Context(), odd); !errors.Is(err, ErrInvalid) {
+			t.Errorf("Verify(%s) = %v, want %v", name, err, ErrInvalid)
+		}
+	}
+}

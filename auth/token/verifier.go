@@ -138,6 +138,13 @@ func (v *Verifier) open(ctx context.Context, raw string) (*parsed, error) {
 		}
 		payload, err = decodeString(c.payload)
 	} else {
+		// What we read ourselves is strict about its spelling. Others may not be.
+		if _, err := decodeString(c.payload); err != nil {
+			return nil, err
+		}
+		if _, err := decodeString(c.signature); err != nil {
+			return nil, err
+		}
 		var b []byte
 		b, err = v.Keys.VerifySignature(ctx, raw)
 		payload = string(b)
