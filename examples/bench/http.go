@@ -54,7 +54,7 @@ func httpTable(o options, w io.Writer) error {
 		defer server.Close()
 		contestants = append(contestants, overLoopback(p, server.Listener.Addr().String()))
 	}
-	byProcs, err := onEach(o, connections, contestants)
+	byProcs, err := onEach(o, connections, false, contestants)
 	if err != nil {
 		return err
 	}

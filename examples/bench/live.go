@@ -58,7 +58,7 @@ func liveTable(o options, e engine, w io.Writer) (err error) {
 	for _, p := range peers {
 		list = append(list, p.contestant())
 	}
-	byProcs, err := onEach(o, 0, list)
+	byProcs, err := onEach(o, 0, false, list)
 	if err != nil {
 		return err
 	}

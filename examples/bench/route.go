@@ -17,13 +17,13 @@ func routeTables(o options, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "Medians of %d rounds. The times of two processors are of the wall clock, with both at work.\n", o.rounds)
+	fmt.Fprintf(w, "Medians of %d rounds, of the time that processors worked for one request.\n", o.rounds)
 	for _, s := range signers {
 		list, err := tokenContestants(s)
 		if err != nil {
 			return err
 		}
-		byProcs, err := onEach(o, 0, list)
+		byProcs, err := onEach(o, 0, true, list)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
@@ -69,10 +69,11 @@ func routeGoals(g goals, alg, procs string, results []turns.Result) {
 	g.atMost(fmt.Sprintf("%s, %s: new token above the bare signature check", alg, procs), unseen.Over(raw)-1, 0.10, turns.Percent)
 }
 
-// onEach runs the contest with each number of processors.
-func onEach(o options, workers int, list []turns.Contestant) (byProcs [][]turns.Result, err error) {
+// onEach runs the contest with each number of processors, by the clock on the wall
+// or that of the processors.
+func onEach(o options, workers int, cpu bool, list []turns.Contestant) (byProcs [][]turns.Result, err error) {
 	for _, procs := range o.procs {
-		results, err := turns.Run(turns.Settings{Rounds: o.rounds, Slice: o.slice, Procs: procs, Workers: workers}, list)
+		results, err := turns.Run(turns.Settings{Rounds: o.rounds, Slice: o.slice, Procs: procs, Workers: workers, CPU: cpu}, list)
 		if err != nil {
 			return nil, err
 		}

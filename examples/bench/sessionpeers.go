@@ -41,7 +41,7 @@ func sessionTable(o options, w io.Writer) error {
 	for _, p := range peers {
 		list = append(list, p.contestant())
 	}
-	byProcs, err := onEach(o, 0, list)
+	byProcs, err := onEach(o, 0, true, list)
 	if err != nil {
 		return err
 	}

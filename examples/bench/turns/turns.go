@@ -28,12 +28,16 @@ type Settings struct {
 	Slice   time.Duration // about how long a turn is; at least one operation
 	Procs   int           // GOMAXPROCS meanwhile
 	Workers int           // goroutines; 0: as many as Procs
+	// CPU counts the time that processors were at work for this program, of all
+	// goroutines together, instead of the time on the wall. It leaves out what
+	// other programs took meanwhile, and also what was spent waiting.
+	CPU bool
 }
 
 // Result is what was measured of one contestant.
 type Result struct {
 	Name   string
-	Rounds []float64 // nanoseconds of the wall clock an operation, of each round
+	Rounds []float64 // nanoseconds an operation, of each round
 	Allocs float64   // allocations an operation
 	Bytes  float64   // bytes an operation
 }
@@ -45,7 +49,10 @@ func Run(s Settings, list []Contestant) ([]Result, error) {
 	crews := make([]*crew, len(list))
 	results := make([]Result, len(list))
 	for i, c := range list {
-		crews[i] = &crew{}
+		crews[i] = &crew{clock: wall}
+		if s.CPU {
+			crews[i].clock = processor
+		}
 		for range cmp.Or(s.Workers, s.Procs) {
 			crews[i].ops = append(crews[i].ops, c.Worker())
 		}
@@ -89,35 +96,49 @@ func Memory(n int, op func() error) (allocs, bytes float64, err error) {
 
 // crew is the goroutines of one contestant.
 type crew struct {
-	ops []func() error
-	n   int // operations in one slice, of all together
+	ops   []func() error
+	n     int // operations in one slice, of all together
+	clock func() time.Duration
 }
 
-// calibrate finds n. What is done for the first time is done here.
+var began = time.Now()
+
+// wall is the time since the program began.
+func wall() time.Duration { return time.Since(began) }
+
+// warm is how often everything is done before it is measured, unless that takes
+// too long: what is done for the first time, of each of several tokens, is done
+// then.
+const (
+	warm    = 128
+	tooLong = 100 * time.Millisecond
+)
+
+// calibrate finds n.
 func (c *crew) calibrate(slice time.Duration) error {
 	for c.n = len(c.ops); ; c.n *= 2 {
 		took, err := c.run(c.n)
 		if err != nil {
 			return err
 		}
-		if took > slice/4 {
+		if took > slice/4 && (c.n >= warm*len(c.ops) || took > tooLong) {
 			c.n = max(len(c.ops), int(float64(c.n)*float64(slice)/float64(took)))
 			return nil
 		}
 	}
 }
 
-// run does n operations, a multiple of nothing in particular: the goroutines get
-// equal shares, and the first ones what is left over.
+// run does n operations: the goroutines get equal shares, and the first ones what
+// is left over.
 func (c *crew) run(n int) (time.Duration, error) {
 	if len(c.ops) == 1 {
-		began := time.Now()
+		began := c.clock()
 		err := times(n, c.ops[0])
-		return time.Since(began), err
+		return c.clock() - began, err
 	}
 	errs := make([]error, len(c.ops))
 	var wg sync.WaitGroup
-	began := time.Now()
+	began := c.clock()
 	for i, op := range c.ops {
 		share := n / len(c.ops)
 		if i < n%len(c.ops) {
@@ -126,7 +147,7 @@ func (c *crew) run(n int) (time.Duration, error) {
 		wg.Go(func() { errs[i] = times(share, op) })
 	}
 	wg.Wait()
-	took := time.Since(began)
+	took := c.clock() - began
 	for _, err := range errs {
 		if err != nil {
 			return took, err

@@ -45,9 +45,24 @@ func TestRunEndsWithTheFirstError(t *testing.T) {
 	}
 }
 
+func TestProcessorTimeLeavesOutWaiting(t *testing.T) {
+	s := Settings{Rounds: 1, Slice: 0, Procs: 1, CPU: true}
+	waits := make(chan struct{})
+	results, err := Run(s, []Contestant{{Name: "waits", Worker: func() func() error {
+		return func() error {
+			time.AfterFunc(20*time.Millisecond, func() { waits <- struct{}{} })
+			<-waits
+			return nil
+		}
+	}}})
+	if err != nil || time.Duration(results[0].Median()) >= 20*time.Millisecond {
+		t.Errorf("an operation that waits 20 ms took %v of the processor, %v", results, err)
+	}
+}
+
 func TestSharesAddUp(t *testing.T) {
 	var done atomic.Int64
-	c := &crew{}
+	c := &crew{clock: wall}
 	for range 3 {
 		c.ops = append(c.ops, func() error { done.Add(1); return nil })
 	}
