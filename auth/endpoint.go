@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aegis-auth/aegis/auth/problem"
 	"github.com/aegis-auth/aegis/middleware"
@@ -98,7 +99,8 @@ func (s *Service) onlyMethod(method string, next http.Handler, fail func(http.Re
 
 // Harden prepares every answer of next: the request's ID, its device, the
 // security headers, a bounded body, and an error document instead of a broken
-// connection if next panics. The handlers of this package are hardened already;
+// connection if next panics. A path that is not UTF-8, or has a zero in it, is not
+// found. The handlers of this package are hardened already;
 // it is for packages that add their own.
 func (s *Service) Harden(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -120,6 +122,11 @@ func (s *Service) Harden(next http.Handler) http.Handler {
 				"request_id", problem.RequestID(r.Context()), "stack", string(debug.Stack()))
 			s.problems.Write(w, r, problem.ErrInternal)
 		}()
+		if !utf8.ValidString(r.URL.Path) || strings.ContainsRune(r.URL.Path, 0) {
+			// Nothing has such a name, and not every database takes it as a value.
+			s.problems.Write(w, r, ErrNotFound)
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -68,6 +68,9 @@ func AddMemberHandler(s *Service) http.Handler {
 		if value(in.UserID) == "" {
 			return invalid("user_id", "required", "A user is required.")
 		}
+		if err := checkIDs("user_id", *in.UserID); err != nil {
+			return err
+		}
 		added, err := s.Add(r.Context(), m.Member.UserID, m.Org.ID, *in.UserID, store.OrgRole(value(in.Role)))
 		if err != nil {
 			return err
@@ -91,6 +94,9 @@ func AddMembersHandler(s *Service) http.Handler {
 	return s.member(http.MethodPost, store.OrgAdmin, func(w http.ResponseWriter, r *http.Request, m *store.Membership) error {
 		var in bulkRequest
 		if err := auth.DecodeJSON(r, &in); err != nil {
+			return err
+		}
+		if err := checkIDs("user_ids", in.UserIDs...); err != nil {
 			return err
 		}
 		added, err := s.AddAll(r.Context(), m.Member.UserID, m.Org.ID, in.UserIDs, store.OrgRole(value(in.Role)))
@@ -151,6 +157,9 @@ func TransferHandler(s *Service) http.Handler {
 		}
 		if value(in.UserID) == "" {
 			return invalid("user_id", "required", "A user is required.")
+		}
+		if err := checkIDs("user_id", *in.UserID); err != nil {
+			return err
 		}
 		if err := s.Transfer(r.Context(), m.Member.UserID, m.Org.ID, *in.UserID); err != nil {
 			return err

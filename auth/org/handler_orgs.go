@@ -120,6 +120,9 @@ func MembershipsHandler(s *Service) http.Handler {
 		if user == "" {
 			user = p.UserID
 		}
+		if err := checkIDs("user", user); err != nil {
+			return err
+		}
 		ms, err := s.Memberships(r.Context(), user, after, limit+1)
 		if err != nil {
 			return err

@@ -66,3 +66,14 @@ func cleanText(field, text string, max int, lines bool) (string, error) {
 	}
 	return text, nil
 }
+
+// checkIDs refuses what no database takes for an ID: PostgreSQL fails where others
+// find nothing.
+func checkIDs(field string, ids ...string) error {
+	for _, id := range ids {
+		if !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
+			return invalid(field, "invalid", "This cannot be the ID of anybody.")
+		}
+	}
+	return nil
+}
