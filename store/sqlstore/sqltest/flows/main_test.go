@@ -8,6 +8,7 @@
 //	AEGIS_ROUNDS=1000    rounds of each stampede of refreshes; default 10
 //	AEGIS_KILLS=50       how often the server is killed under load; default 3
 //	AEGIS_CRASH=all      every kind of fault, and a process killed at every call, on every database
+//	AEGIS_CORPUS=all     every text of the corpus in every field; or how many requests a store
 package flows_test
 
 import (
