@@ -147,23 +147,26 @@ func run(root string, s selection, results string, limit time.Duration) error {
 		defer f.Close()
 		record = f
 	}
-	l, err := newLab(root, limit)
+	var numbers []int
+	for i, m := range all() {
+		if s.has(i+1, m) {
+			numbers = append(numbers, i+1)
+		}
+	}
+	l, err := newLab(root, numbers, limit)
 	if err != nil {
 		return err
 	}
 	defer l.close()
 	count := make(map[outcome]int)
 	var bad []string
-	for i, m := range all() {
-		if !s.has(i+1, m) {
-			continue
-		}
+	for _, n := range numbers {
 		start := time.Now()
-		said, err := l.try(m)
+		said, err := l.try(n)
 		if err != nil {
 			return err
 		}
-		said.Number, said.File, said.Name = i+1, m.file, m.name
+		said.Number, said.File, said.Name = n, all()[n-1].file, all()[n-1].name
 		said.Seconds = time.Since(start).Round(100 * time.Millisecond).Seconds()
 		fmt.Println(said)
 		if err := json.NewEncoder(record).Encode(said); err != nil {
@@ -171,7 +174,7 @@ func run(root string, s selection, results string, limit time.Duration) error {
 		}
 		count[said.Outcome]++
 		if said.Outcome != killed {
-			bad = append(bad, strconv.Itoa(i+1))
+			bad = append(bad, strconv.Itoa(n))
 		}
 	}
 	fmt.Printf("%d killed, %d survived, %d broken\n", count[killed], count[survived], count[broken])

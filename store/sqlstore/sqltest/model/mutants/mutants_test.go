@@ -160,6 +160,44 @@ func TestMutantsCompile(t *testing.T) {
 	}
 }
 
+// TestWovenMutantsCompile type-checks the files that have many mutants in them, each
+// alone with the switch beside it.
+func TestWovenMutantsCompile(t *testing.T) {
+	byFile := make(map[string][]int)
+	for i, m := range all() {
+		byFile[m.file] = append(byFile[m.file], i+1)
+	}
+	c := newChecker(exportData(t))
+	alone := 0
+	for name, numbers := range byFile {
+		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		woven, pkg, left, err := weave(string(data), numbers)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		alone += len(left)
+		for _, n := range numbers {
+			if slices.Contains(left, n) == strings.Contains(woven, fmt.Sprintf("if mutantOn == \"%d\" {", n)) {
+				t.Errorf("%s: mutant %d is woven in and left, or neither", name, n)
+			}
+		}
+		on, err := parser.ParseFile(c.fset, "on.go", switchFile(pkg), parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.check(mutant{file: name}, woven, on); err != nil {
+			t.Errorf("%s with all its mutants does not compile: %v", name, err)
+		}
+	}
+	if alone > len(all())/10 {
+		t.Errorf("%d of %d mutants need a program of their own, want a tenth at most", alone, len(all()))
+	}
+}
+
 // exportData returns where the compiled form is of what mutated packages import.
 func exportData(t *testing.T) map[string]string {
 	t.Helper()
@@ -216,13 +254,13 @@ func (c *checker) parse(path string, source any) (f *ast.File, err error) {
 	return c.parsed[path], err
 }
 
-func (c *checker) check(m mutant, text string) error {
+func (c *checker) check(m mutant, text string, more ...*ast.File) error {
 	dir := filepath.Join(root, filepath.FromSlash(filepath.Dir(m.file)))
 	p, err := build.ImportDir(dir, 0)
 	if err != nil {
 		return err
 	}
-	var files []*ast.File
+	files := more
 	for _, name := range p.GoFiles {
 		var source any
 		if name == filepath.Base(m.file) {

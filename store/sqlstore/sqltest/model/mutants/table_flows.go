@@ -87,12 +87,12 @@ var accountMutants = []mutant{
 
 // redirectMutants weaken where people may be sent.
 var redirectMutants = []mutant{
-	{"a return path may begin with two slashes", "auth/request.go",
-		"next[0] != '/' || len(next) > 1 && next[1] == '/' {", "next[0] != '/' {", "./auth", "ReturnPath"},
+	{"a return path may begin with two slashes", "auth/request.go", // the rest of the rule would refuse it as well
+		"next[0] != '/' || len(next) > 1 && next[1] == '/' {\n\t\treturn \"\", false\n\t}", "next[0] != '/' {\n\t\treturn \"\", false\n\t}\n\tif len(next) > 1 && next[1] == '/' {\n\t\treturn next, true\n\t}", "./auth", "ReturnPath"},
 	{"a return path may hold a backslash", "auth/request.go",
 		"next[i] < 0x21 || next[i] > 0x7e || next[i] == '\\\\'", "next[i] < 0x21 || next[i] > 0x7e", "./auth", "ReturnPath"},
-	{"a return path may hold a tab", "auth/request.go",
-		"next[i] < 0x21 || next[i] > 0x7e || next[i] == '\\\\'", "next[i] < 0x21 && next[i] != '\\t' || next[i] > 0x7e || next[i] == '\\\\'", "./auth", "ReturnPath"},
+	{"a return path may hold a tab", "auth/request.go", // net/url would refuse it as well
+		"if next[i] < 0x21 || next[i] > 0x7e || next[i] == '\\\\'", "if next[i] == '\\t' {\n\t\t\treturn next, true\n\t\t}\n\t\tif next[i] < 0x21 || next[i] > 0x7e || next[i] == '\\\\'", "./auth", "ReturnPath"},
 	{"a return path may sign people out", "auth/request.go",
 		`[]string{"/logout", "/oauth", "/refresh"}`, `[]string{"/oauth", "/refresh"}`, "./auth", "ReturnPath"},
 	{"a return path is not cleaned before it is compared", "auth/request.go",
