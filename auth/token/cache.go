@@ -94,13 +94,17 @@ func (c *cache) put(p *parsed, raw string, generation uint64, size int, now time
 }
 
 // victim returns the place for a new token: that of the same token, else one that
-// is empty or whose token has expired, else any.
+// is empty or whose token has expired, else any. It lets go of all that have expired:
+// a bucket would otherwise come to hold as many as it ever had at a time.
 func (b *bucket) victim(raw string, tag uint32, now time.Time) int {
 	free := int((tag >> 1) % ways) // as good as random
 	for i := range b.tokens {
 		p := b.tokens[i].Load()
 		switch {
-		case p == nil || !now.Before(p.claims.ExpiresAt):
+		case p == nil:
+			free = i
+		case !now.Before(p.claims.ExpiresAt):
+			b.tokens[i].CompareAndSwap(p, nil)
 			free = i
 		case p.raw == raw:
 			return i

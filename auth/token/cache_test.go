@@ -147,6 +147,33 @@ func TestCollisionIsAMiss(t *testing.T) {
 	}
 }
 
+// TestExpiredTokensAreLetGo lets many tokens come, each for a minute, of which few
+// live at a time.
+func TestExpiredTokensAreLetGo(t *testing.T) {
+	t.Parallel()
+	const size = 64 * ways
+	var c cache
+	now := testNow
+	for i := range 10_000 {
+		p := &parsed{claims: *testClaims()}
+		p.claims.ExpiresAt = now.Add(time.Minute)
+		c.put(p, fmt.Sprint("token ", i), 1, size, now)
+		now = now.Add(4 * time.Second)
+	}
+	held := 0
+	for i := range c.table.Load().buckets {
+		for j := range ways {
+			if c.table.Load().buckets[i].tokens[j].Load() != nil {
+				held++
+			}
+		}
+	}
+	// Fifteen live; each of 64 buckets keeps what lived when it was written to last.
+	if held > 128 {
+		t.Errorf("%d tokens are held, want about 80", held)
+	}
+}
+
 // counting is a key set that counts how often it is consulted, and can change
 // between the check and its return.
 type counting struct {
