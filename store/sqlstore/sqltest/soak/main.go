@@ -12,6 +12,12 @@
 // go. Now and then, when no request is under way and no connection open, the server
 // looks at itself. In the end there is a table, a verdict, and an exit status.
 //
+// With -flood it measures something else: how GET /me is answered, by the server of
+// the examples, while others sign in with wrong passwords without end and 500 slow
+// clients hold their connections open:
+//
+//	go run ./store/sqlstore/sqltest/soak -flood
+//
 // Virtual time waits for clients: it never runs two seconds ahead of a request that
 // is under way. So a slow machine makes nobody late, and a client that is signed out
 // is a fault.
@@ -45,6 +51,11 @@ func soakCommand(args []string) error {
 	flags.Float64Var(&o.rate, "rate", 200, "`requests` in a second")
 	flags.Float64Var(&o.speed, "speed", 90, "virtual `seconds` in a real one")
 	flags.IntVar(&o.samples, "samples", 120, "`number` of times that the server is looked at")
+	f := floodOptions{phase: 40 * time.Second, say: o.say}
+	isFlood := flags.Bool("flood", false, "measure a flood and slow clients instead")
+	flags.IntVar(&f.connections, "connections", 64, "`number` of connections of the flood")
+	flags.IntVar(&f.slow, "slow", 500, "`number` of slow clients beside it")
+	flags.IntVar(&f.cost, "cost", 12, "of bcrypt, for the `flood`")
 	flags.StringVar(&o.profile, "profile", "", "`folder` to write profiles of the heap to")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -61,6 +72,13 @@ func soakCommand(args []string) error {
 	tb := new(borrower)
 	defer tb.giveBack()
 	return tb.try(func() error {
+		if *isFlood {
+			ok, err := flood(tb, f)
+			if err == nil && !ok {
+				err = errors.New("not all is well")
+			}
+			return err
+		}
 		res, err := soak(tb, o)
 		if err != nil {
 			return err
