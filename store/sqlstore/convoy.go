@@ -12,16 +12,17 @@ import (
 // first of them waits for the last.
 const maxConvoy = 128
 
-// convoy lets rotations in SQLite travel together. There is one writer, and nearly
-// all of its time goes into waiting for the disk at each commit. So whoever comes
-// while a commit is under way waits, and all who wait are then judged one after
-// the other in one transaction, and answered when it is on the disk. A rotation
-// that meets nobody goes alone, in its caller's goroutine.
+// convoy lets rotations travel together. What a rotation costs is nearly all the
+// way to the database, and the wait for its disk at the commit. So whoever comes
+// while as many commits as there are lanes are under way waits, and all who wait
+// are then judged in one transaction, and answered when it is on the disk. A
+// rotation that finds a lane free goes alone, in its caller's goroutine.
 type convoy struct {
-	t *SessionTable
+	t     *SessionTable
+	lanes int // how many may move at once: one in SQLite, which has one writer
 
 	mu      sync.Mutex
-	moving  bool        // somebody rotates, and will see to those who wait
+	moving  int         // each will see to those who wait
 	waiting []*rotation // in the order in which they came
 }
 
@@ -40,8 +41,8 @@ type rotation struct {
 // outcome is unknown.
 func (v *convoy) rotate(ctx context.Context, r store.Rotation) (*store.Session, bool, error) {
 	v.mu.Lock()
-	if !v.moving {
-		v.moving = true
+	if v.moving < v.lanes {
+		v.moving++
 		v.mu.Unlock()
 		defer v.moveOn()
 		return v.t.rotateAlone(ctx, r)
@@ -68,8 +69,8 @@ func (v *convoy) moveOn() {
 	}
 }
 
-// take returns those who wait, or nil if there are none: then nobody moves any
-// more. Who has given up is left behind; nothing was done for them.
+// take returns those who wait, or nil if there are none: then the lane is free.
+// Who has given up is left behind; nothing was done for them.
 func (v *convoy) take() []*rotation {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -86,7 +87,7 @@ func (v *convoy) take() []*rotation {
 	}
 	if len(next) == 0 {
 		v.waiting = nil
-		v.moving = false
+		v.moving--
 	}
 	return next
 }
@@ -120,15 +121,14 @@ func (v *convoy) together(next []*rotation) error {
 	ctx, cancel := h.bound(context.Background())
 	defer cancel()
 	judged := false
-	err := h.tx(ctx, nil, func(ctx context.Context, c conn) error {
-		for _, w := range next {
-			w.s, w.swapped, w.err = v.t.exchange(ctx, c, w.r)
-			if w.err != nil && !errors.Is(w.err, store.ErrNotFound) {
-				return w.err
-			}
+	err := h.tx(ctx, nil, func(ctx context.Context, c conn) (err error) {
+		if h.d == Postgres {
+			err = v.t.exchangeAll(ctx, c, next)
+		} else {
+			err = v.t.exchangeEach(ctx, c, next)
 		}
-		judged = true
-		return nil
+		judged = err == nil
+		return err
 	})
 	if err != nil && (!judged || h.d.fault(err) == againFault) {
 		return errAlone

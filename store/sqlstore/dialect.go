@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"database/sql"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -51,6 +52,23 @@ func (d Dialect) reusesStmts() bool { return d != Postgres }
 // returning reports whether a changing statement can return rows. MariaDB has it
 // for some statements, MySQL for none.
 func (d Dialect) returning() bool { return d != MySQL }
+
+// lanes is how many rotations are under way before others wait to travel together,
+// on a pool of at most conns connections, or without limit if it is 0. SQLite has
+// one writer. In PostgreSQL it is about as many as wait for the same answer of the
+// disk anyway; what comes beyond costs less in one statement. In MySQL a statement
+// that changes many rows, each by values of its own, costs more than it saves.
+func (d Dialect) lanes(conns int) int {
+	switch {
+	case d == SQLite:
+		return 1
+	case d == MySQL:
+		return math.MaxInt
+	case conns > 0:
+		return min(conns, 12)
+	}
+	return 12
+}
 
 // orNothing ends an INSERT so that a taken key inserts nothing instead of
 // failing, which in PostgreSQL would also end the transaction. MySQL has no such

@@ -35,15 +35,12 @@ func rotateArgs(r store.Rotation, more ...any) []any {
 
 // Rotate implements [store.SessionStore]. A rotation that succeeds is one
 // statement in PostgreSQL and SQLite, and two in MySQL, or one if this process also
-// made the rotation before it; one that is beaten reads the row once more. In SQLite, rotations that wait for the writer are committed
-// together.
+// made the rotation before it; one that is beaten reads the row once more. In
+// SQLite rotations that wait for the writer are committed together, and so are in
+// PostgreSQL those beyond a dozen at once.
 func (t *SessionTable) Rotate(ctx context.Context, r store.Rotation) (s *store.Session, swapped bool, err error) {
 	err = t.h.run(ctx, "rotate session", func(ctx context.Context) (err error) {
-		if t.h.d == SQLite {
-			s, swapped, err = t.convoy.rotate(ctx, r)
-		} else {
-			s, swapped, err = t.rotateAlone(ctx, r)
-		}
+		s, swapped, err = t.convoy.rotate(ctx, r)
 		return err
 	})
 	if err != nil {
@@ -80,8 +77,12 @@ func (t *SessionTable) exchange(ctx context.Context, c conn, r store.Rotation) (
 
 func scanRotated(r row) (*store.Session, error) {
 	s := new(store.Session)
-	return s, r.Scan(&s.UserID, &s.Method, &s.Generation, &s.Epoch, timeCol{&s.AuthTime}, timeCol{&s.CreatedAt},
-		timeCol{&s.EndsAt})
+	return s, r.Scan(rotatedDest(s)...)
+}
+
+// rotatedDest is where the rotatedColumns of a row go.
+func rotatedDest(s *store.Session) []any {
+	return []any{&s.UserID, &s.Method, &s.Generation, &s.Epoch, timeCol{&s.AuthTime}, timeCol{&s.CreatedAt}, timeCol{&s.EndsAt}}
 }
 
 // readAndExchange is a rotation where an UPDATE returns nothing. It ends when the

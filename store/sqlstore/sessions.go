@@ -14,6 +14,7 @@ import (
 type SessionTable struct {
 	h      *handle
 	convoy convoy
+	groups rotateGroups
 	known  known
 
 	insert, byID, rotate, renew, exists, list, revoke, revokeAll, forget *stmt
@@ -58,7 +59,10 @@ func newSessionTable(h *handle) *SessionTable {
 			h.d.batch("{sessions}", "id", h.d.unwiped()+" AND rotated_at < ?")),
 	}
 	t.rotate = h.stmt(rotateText(h.d))
-	t.convoy.t = t
+	t.convoy.t, t.convoy.lanes = t, h.d.lanes(h.db.Stats().MaxOpenConnections)
+	if h.d == Postgres {
+		t.groups = h.rotateGroups()
+	}
 	return t
 }
 
