@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"testing"
 	"time"
 
@@ -40,5 +42,25 @@ func TestRedeemable(t *testing.T) {
 				t.Errorf("redeemable(%s, after a change of %s) = %v, want %v", tt.purpose, name, got, want[name])
 			}
 		}
+	}
+}
+
+// TestSecretsAreOfOneKind: a secret that is stored as a hash is nothing under the
+// label of another kind or purpose.
+func TestSecretsAreOfOneKind(t *testing.T) {
+	t.Parallel()
+	raw, hash := NewOneTimeSecret("reset_password")
+	if got, ok := HashOneTimeSecret("reset_password", raw); !ok || !bytes.Equal(got, hash) {
+		t.Errorf("HashOneTimeSecret(same purpose) = %x, %v, want %x, true", got, ok, hash)
+	}
+	for _, label := range []string{"verify_email", "change_email", "invite", ""} {
+		if got, ok := HashOneTimeSecret(label, raw); !ok || bytes.Equal(got, hash) {
+			t.Errorf("HashOneTimeSecret(%q) = %x, %v, want another hash and true", label, got, ok)
+		}
+	}
+	secret := newRefreshSecret()
+	refresh, oneTime := refreshToken{secret: secret}.hash(), hashSecret(hashOneTime+"reset_password:", secret[:])
+	if plain := sha256.Sum256(secret[:]); bytes.Equal(refresh, oneTime) || bytes.Equal(refresh, plain[:]) {
+		t.Error("a refresh token is stored like a one-time token or without a label")
 	}
 }

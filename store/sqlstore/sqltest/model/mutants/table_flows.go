@@ -13,7 +13,7 @@ var accountMutants = []mutant{
 	{"a link to a new address outlives its epoch", "auth/onetime.go",
 		"case store.PurposeChangeEmail:\n\t\treturn t.Epoch == u.Epoch", "case store.PurposeChangeEmail:\n\t\treturn true", "./auth", accountTests},
 	{"secrets of all kinds and purposes have one label", "auth/keys.go",
-		"h.Write([]byte(label))", "", "./auth", "OneTime|Codec"},
+		"h.Write([]byte(label))", "", "./auth", "OneKind"},
 	{"one-time tokens are not put back", "auth/onetime.go",
 		"if err := s.cfg.Store.PutOneTime(ctx, t); err != nil {", "if err := ctx.Err(); err != nil {", "./auth", accountTests},
 	{"a change ends no session", "auth/ending.go",
