@@ -176,3 +176,74 @@ func TestUncountedGuessesAreNoGuesses(t *testing.T) {
 		}
 	}
 }
+
+// overtaken lets something happen once, after a link was taken and its account read.
+type overtaken struct {
+	*memstore.Store
+	meanwhile func()
+}
+
+func (s *overtaken) SessionByID(ctx context.Context, id string) (*store.Session, error) {
+	if f := s.meanwhile; f != nil {
+		s.meanwhile = nil
+		f()
+	}
+	return s.Store.SessionByID(ctx, id)
+}
+
+// TestLinksAreOvertaken: a link that is void by the time of the write changes
+// nothing, although it was good when it was looked at.
+func TestLinksAreOvertaken(t *testing.T) {
+	t.Parallel()
+	const newEmail = "alice@example.org"
+	for _, tt := range []struct {
+		purpose store.Purpose
+		email   string // what the link is issued for
+		follow  func(ctx context.Context, e *env, raw string) error
+	}{
+		{store.PurposeVerifyEmail, alice, func(ctx context.Context, e *env, raw string) error {
+			_, err := e.VerifyEmail(ctx, raw, "a session")
+			return err
+		}},
+		{store.PurposeChangeEmail, newEmail, func(ctx context.Context, e *env, raw string) error {
+			_, err := e.ConfirmEmailChange(ctx, raw, "a session")
+			return err
+		}},
+		{store.PurposeResetPassword, alice, func(ctx context.Context, e *env, raw string) error {
+			_, err := e.ResetPassword(ctx, raw, otherWords)
+			return err
+		}},
+	} {
+		t.Run(string(tt.purpose), func(t *testing.T) {
+			t.Parallel()
+			st := &overtaken{Store: memstore.New()}
+			e := newEnv(t, func(c *auth.Config) {
+				c.Store = st
+				c.Passwords.Check = func(_ context.Context, _ string, u *store.User) error {
+					if f := st.meanwhile; f != nil && u != nil && u.ID != "" { // a reset has read the account
+						st.meanwhile = nil
+						f()
+					}
+					return nil
+				}
+			})
+			e.client(t).register(alice, aliceWords)
+			u := e.user(t, alice)
+			raw := e.link(t, u, tt.purpose, tt.email)
+			happened := false
+			st.meanwhile = func() {
+				happened = true
+				if _, err := e.SetDisabled(t.Context(), u.ID, true); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := tt.follow(t.Context(), e, raw); !errors.Is(err, auth.ErrInvalidToken) || !happened {
+				t.Errorf("a link of an account that is shut meanwhile (%v) = %v, want %v", happened, err, auth.ErrInvalidToken)
+			}
+			after := e.user(t, alice)
+			if after.EmailVerified || after.Email != alice || after.PasswordHash != u.PasswordHash {
+				t.Errorf("the void link changed the account: verified %v, address %s", after.EmailVerified, after.Email)
+			}
+		})
+	}
+}

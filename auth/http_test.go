@@ -392,4 +392,15 @@ func TestConfigFaultsComeAllAtOnce(t *testing.T) {
 			t.Errorf("New with BaseURL %s = %v, want accepted %v", base, err, ok)
 		}
 	}
+	for name, cookies := range map[string]auth.Cookies{
+		"hardened cookies with a domain": {Hardened: true, Domain: "example.com"}, // browsers drop them
+		"an address for a domain":        {Domain: "192.0.2.7"},
+		"a prefix in a name":             {Session: "__Host-session"},
+		"one name for two":               {Session: "token", Refresh: "token"},
+	} {
+		c := auth.Config{Store: newFailing(), Secret: []byte(testSecret), BaseURL: "https://app.example.com/auth", Hasher: auth.InsecureBcrypt(4), Cookies: cookies}
+		if _, err := auth.New(c); err == nil || !strings.Contains(err.Error(), "Config.Cookies") {
+			t.Errorf("New with %s = %v, want an error that names Config.Cookies", name, err)
+		}
+	}
 }
