@@ -15,6 +15,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/anishathalye/porcupine"
 	"pgregory.net/rapid"
@@ -55,7 +56,9 @@ func eachStore(t *testing.T, f func(t *testing.T, st store.Store)) {
 	t.Run("memory", func(t *testing.T) { f(t, memstore.New()) })
 	sqltest.Each(t, func(t *testing.T, e *sqltest.Engine) {
 		if e.Name != "sqlite-memory" { // one file tells as much
-			f(t, e.Open(t, sqlstore.Config{}))
+			// Pools of their own, of two connections, so that rotations of four
+			// clients also wait and travel together.
+			f(t, e.Open(t, sqlstore.Config{MaxConns: 2, QueryTimeout: time.Minute}))
 		}
 	})
 }
