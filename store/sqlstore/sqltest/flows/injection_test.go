@@ -249,7 +249,7 @@ func (s *scene) judge(t *testing.T, f field, text string, neutral, a *answer) {
 		if !strings.HasPrefix(line, "time=") || strings.ContainsFunc(line[:len(line)-1], func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("a line of the log is %q", line)
 		}
-		if special(text) && strings.ContainsAny(text, `"`) && strings.Contains(line, text) {
+		if special(text) && strings.ContainsAny(text, `"`) && strings.Contains(strings.ReplaceAll(line, `\"`, `\`), text) {
 			t.Errorf("the log shows it raw: %q", line)
 		}
 	}

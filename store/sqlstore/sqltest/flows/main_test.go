@@ -6,6 +6,7 @@
 // The tests take a minute at most. These variables lengthen them:
 //
 //	AEGIS_ROUNDS=1000    rounds of each stampede of refreshes; default 10
+//	AEGIS_RACES=200      rounds of the races of which one may win; default 3
 //	AEGIS_KILLS=50       how often the server is killed under load; default 3
 //	AEGIS_CRASH=all      every kind of fault, and a process killed at every call, on every database
 //	AEGIS_CORPUS=all     every text of the corpus in every field; or how many requests a store
