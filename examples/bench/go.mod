@@ -72,4 +72,4 @@ require (
 
 replace github.com/aegis-auth/aegis => ../..
 
-exclude cloud.google.com/go v0.34.0
+replace cloud.google.com/go => ./testdata/nothing

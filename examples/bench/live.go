@@ -35,7 +35,11 @@ func liveTables(o options, w io.Writer) error {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "%s:\n\n", e.name)
+		clock := "time on the wall"
+		if e.within {
+			clock = "time of the processor"
+		}
+		fmt.Fprintf(w, "%s, %s:\n\n", e.name, clock)
 		if err := liveTable(o, e, w); err != nil {
 			return fmt.Errorf("%s: %w", e.name, err)
 		}
@@ -58,7 +62,7 @@ func liveTable(o options, e engine, w io.Writer) (err error) {
 	for _, p := range peers {
 		list = append(list, p.contestant())
 	}
-	byProcs, err := onEach(o, 0, false, list)
+	byProcs, err := onEach(o, 0, e.within, list)
 	if err != nil {
 		return err
 	}
@@ -126,11 +130,12 @@ func userIDs(db *database) (ids []string, err error) {
 
 // engine is a kind of database.
 type engine struct {
-	name string
-	open func() (*database, error)
+	name   string
+	within bool // in this process: the time of the processor is all there is
+	open   func() (*database, error)
 }
 
-var engines = []engine{{"SQLite", openSQLite}, {"PostgreSQL", openPostgres}}
+var engines = []engine{{"SQLite", true, openSQLite}, {"PostgreSQL", false, openPostgres}}
 
 // database is an empty one with our schema in it, and a session store of scs on
 // the same database and with as many connections.

@@ -19,7 +19,8 @@ import (
 )
 
 // loginTables compares a whole sign-in over HTTP with the one bcrypt that it
-// cannot do without.
+// cannot do without. At a low cost the rest stands out: that is compared with the
+// bcrypt of the usual cost.
 func loginTables(o options, w io.Writer) (err error) {
 	db, err := openSQLite()
 	if err != nil {
@@ -37,6 +38,11 @@ func loginTables(o options, w io.Writer) (err error) {
 	}
 	defer end()
 	settings := turns.Settings{Rounds: o.rounds, Slice: o.slice, Procs: 2, Workers: 1}
+	waited, err := turns.Run(settings, dear)
+	if err != nil {
+		return err
+	}
+	settings.CPU = true
 	twelve, err := turns.Run(settings, dear)
 	if err != nil {
 		return err
@@ -47,15 +53,17 @@ func loginTables(o options, w io.Writer) (err error) {
 	}
 	rows := make([][]string, len(dear))
 	for i := range rows {
-		rows[i] = []string{dear[i].Name, turns.Time(twelve[i].Median()), "", turns.Time(four[i].Median()), "", ""}
+		rows[i] = []string{dear[i].Name, turns.Time(waited[i].Median()), "", turns.Time(twelve[i].Median()), "", turns.Time(four[i].Median()), "", ""}
 		if i > 0 {
 			rest := above(four[i], four[0])
-			rows[i][2] = turns.Percent(twelve[i].Over(twelve[0]) - 1)
-			rows[i][4] = turns.Time(rest)
-			rows[i][5] = turns.Percent(rest / twelve[0].Median())
+			rows[i][2] = turns.Percent(waited[i].Over(waited[0]) - 1)
+			rows[i][4] = turns.Percent(twelve[i].Over(twelve[0]) - 1)
+			rows[i][6] = turns.Time(rest)
+			rows[i][7] = turns.Percent(rest / twelve[0].Median())
 		}
 	}
-	io.WriteString(w, turns.Table([]string{"one at a time", fmt.Sprintf("cost %d", o.cost), "above bare", "cost 4", "above bare", fmt.Sprintf("of cost %d", o.cost)}, rows))
+	io.WriteString(w, turns.Table([]string{"one at a time", fmt.Sprintf("cost %d, on the wall", o.cost), "above bare",
+		fmt.Sprintf("cost %d, of the processor", o.cost), "above bare", "cost 4, of the processor", "above bare", fmt.Sprintf("of cost %d", o.cost)}, rows))
 	fmt.Fprintln(w)
 	for _, r := range four[1:] {
 		goals{w}.atMost(r.Name+", besides bcrypt, of a sign-in", above(r, four[0])/twelve[0].Median(), 0.01, turns.Percent)
@@ -132,18 +140,28 @@ func loginContestants(cost int, st store.Store) (list []turns.Contestant, end fu
 	return list, end, nil
 }
 
-// signInWorker signs in over HTTP, on a connection that stays open.
+// signInWorker signs in over HTTP, on a connection that stays open. On a machine
+// so busy that the gate turns it away it tries again, as clients do.
 func signInWorker(server *httptest.Server, address string) func() func() error {
 	body := url.Values{"grant_type": {"password"}, "username": {address}, "password": {password}}.Encode()
 	return func() func() error {
 		client := &http.Client{Transport: &http.Transport{}, Timeout: time.Minute}
-		return func() error {
-			r, err := http.NewRequest("POST", server.URL+"/auth/token", strings.NewReader(body))
-			if err != nil {
-				return err
+		return func() (err error) {
+			for range 20 {
+				if err = signIn(client, server.URL, body); !errors.Is(err, errBusy) {
+					break
+				}
 			}
-			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			return send(client, r, http.StatusOK)
+			return err
 		}
 	}
+}
+
+func signIn(client *http.Client, base, body string) error {
+	r, err := http.NewRequest("POST", base+"/auth/token", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return send(client, r, http.StatusOK)
 }
