@@ -1,13 +1,16 @@
 package auth_test
 
 import (
+	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aegis-auth/aegis/auth"
+	"github.com/aegis-auth/aegis/middleware"
 	"github.com/aegis-auth/aegis/oauth"
 	"github.com/aegis-auth/aegis/oauth/oauthtest"
 )
@@ -253,6 +256,34 @@ func TestOAuthLinkNeedsAFreshSignIn(t *testing.T) {
 	b.header = nil
 	b.want(b.post("/auth/reauthenticate", obj{"password": aliceWords}), 200)
 	b.beginLink("github")
+}
+
+// TestBeginLinkNeedsAFreshSignIn asks the operation itself, which pages call from
+// routes of their own.
+func TestBeginLinkNeedsAFreshSignIn(t *testing.T) {
+	t.Parallel()
+	srv := oauthtest.NewServer(t, oauthtest.Script{})
+	e := newEnv(t, with(srv.GitHub()))
+	begin := func(p *middleware.Principal) (*http.Response, error) {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/account/connect", nil)
+		if p != nil {
+			r = r.WithContext(middleware.WithPrincipal(t.Context(), p))
+		}
+		w := httptest.NewRecorder()
+		_, err := e.BeginLink(w, r, "github", "")
+		return w.Result(), err
+	}
+	who := middleware.Principal{UserID: "u", SessionID: "s", AuthTime: e.clock.Now()}
+	if res, err := begin(&who); err != nil || len(res.Cookies()) != 1 {
+		t.Errorf("BeginLink(fresh) = %v with cookies %v, want nil and one", err, res.Cookies())
+	}
+	stale, never := who, who
+	stale.AuthTime, never.AuthTime = e.clock.Now().Add(-10*time.Minute-time.Second), time.Time{}
+	for name, p := range map[string]*middleware.Principal{"nobody": nil, "ten minutes ago": &stale, "never": &never} {
+		if res, err := begin(p); !errors.Is(err, auth.ErrReauthenticate) || len(res.Cookies()) != 0 {
+			t.Errorf("BeginLink(signed in: %s) = %v with cookies %v, want %v and none", name, err, res.Cookies(), auth.ErrReauthenticate)
+		}
+	}
 }
 
 func TestOAuthLinkIsRefused(t *testing.T) {
