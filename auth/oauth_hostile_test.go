@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -276,6 +277,27 @@ func TestOAuthProviderOfTheCaller(t *testing.T) {
 		b := e.browser(t)
 		if wrong := refusal(b.finish(returning(t, b.begin("stub", ""), "x")), "failed"); wrong != "" {
 			t.Errorf("a provider that answers %s: %s", name, wrong)
+		}
+	}
+}
+
+// TestOAuthHooksAreToldWhatHolds: what a provider may not claim is taken back before
+// the program that uses this package decides by it.
+func TestOAuthHooksAreToldWhatHolds(t *testing.T) {
+	t.Parallel()
+	for name, id := range map[string]oauth.Identity{
+		"authority without proof":    {Subject: "s", Email: "zoe@example.com", EmailAuthoritative: true},
+		"proof of no usable address": {Subject: "s", Email: "zoe@localhost", EmailVerified: true, EmailAuthoritative: true},
+	} {
+		var told *oauth.Identity
+		e := newEnv(t, with(&stub{name: "stub", is: func(string) (*oauth.Identity, error) { return &id, nil }}), func(c *auth.Config) {
+			c.Hooks.BeforeLink = func(_ context.Context, _ *store.User, id *oauth.Identity) error { told = id; return nil }
+		})
+		b := e.browser(t)
+		b.register(alice, aliceWords)
+		b.finish(returning(t, b.beginLink("stub"), "x"))
+		if told == nil || told.EmailVerified || told.EmailAuthoritative {
+			t.Errorf("%s: the hook is told %+v, want an address that is neither verified nor authoritative", name, told)
 		}
 	}
 }

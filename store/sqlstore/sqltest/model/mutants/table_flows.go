@@ -122,7 +122,7 @@ var externalMutants = []mutant{
 	{"an empty subject is somebody", "auth/external.go",
 		"if id.Subject == \"\" || cleanText(id.Subject, 255) != id.Subject {", "if cleanText(id.Subject, 255) != id.Subject {", "./auth", oauthTests},
 	{"authoritative does not need verified", "auth/external.go",
-		"id.EmailAuthoritative = id.EmailAuthoritative && id.EmailVerified", "_ = id.EmailAuthoritative", "./auth", oauthTests},
+		"id.EmailAuthoritative = id.EmailAuthoritative && id.EmailVerified", "_ = id.EmailAuthoritative", "./auth", "ToldWhatHolds|DecideLink"},
 	{"a link is kept though its session ended", "auth/external.go",
 		"if err == nil && s.asksStill(in, u, row) {", "if err == nil && u.ID != row.ID {", "./auth", oauthTests},
 	{"a scrub keeps the password", "auth/external.go",
