@@ -20,15 +20,15 @@ func TestAnswersEndAnywhere(t *testing.T) {
 		}
 		t.Run(e.Name, func(t *testing.T) {
 			t.Parallel()
-			dsn := e.OwnDatabase(t)
+			dsn := e.DSN(t)
 			host, at := throughProxy(t, e.Dialect, dsn)
 			n := newNetwork(t, host)
-			s := open(t, address{e.Driver, at(n.proxy.Listen), sqlstore.Config{Dialect: e.Dialect, MaxConns: 1}})
+			s := open(t, address{e.Driver, at(n.proxy.Listen), sqlstore.Config{Dialect: e.Dialect, Prefix: sqltest.Prefix(), MaxConns: 1}})
 			c := &cutter{s, n, openPool(t, e.Driver, dsn), s.browser()}
 			if !c.b.register() {
 				return
 			}
-			coarse, fine, reach := 97, 11, 160
+			coarse, fine, reach := 97, 7, 200
 			if span(t, "AEGIS_OUTAGES") > 0 {
 				coarse, fine, reach = 97, 1, 2000
 			}
@@ -86,7 +86,7 @@ func (c *cutter) cut(bytes int) (denied, rotated bool) {
 		t.Fatalf("%v with cookies %v, want 200, or 503 and no cookies", a, a.cookies)
 	}
 	var now int64
-	if err := c.direct.QueryRow(fmt.Sprintf("SELECT generation FROM auth_sessions WHERE id = '%s'", id)).Scan(&now); err != nil {
+	if err := c.direct.QueryRow(fmt.Sprintf("SELECT generation FROM %ssessions WHERE id = '%s'", c.s.prefix, id)).Scan(&now); err != nil {
 		t.Fatal(err)
 	}
 	tab := c.b.clone()
