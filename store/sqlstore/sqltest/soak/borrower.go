@@ -13,6 +13,7 @@ import (
 // ends what [borrower.try] runs.
 type borrower struct {
 	testing.TB
+	ctx      context.Context
 	err      error
 	cleanups []func()
 }
@@ -40,7 +41,7 @@ func (b *borrower) giveBack() {
 func (b *borrower) Helper() {}
 
 // Context implements testing.TB.
-func (b *borrower) Context() context.Context { return context.Background() }
+func (b *borrower) Context() context.Context { return b.ctx }
 
 // Cleanup implements testing.TB.
 func (b *borrower) Cleanup(f func()) { b.cleanups = append(b.cleanups, f) }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"sync"
 	"time"
 )
@@ -22,6 +23,7 @@ func runServer() (is bool) {
 	if !is {
 		return false
 	}
+	signal.Ignore(os.Interrupt) // the clients end this process
 	var c serverConfig
 	err := json.Unmarshal([]byte(text), &c)
 	if err == nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -36,7 +37,7 @@ func flood(tb testing.TB, o floodOptions) (ok bool, err error) {
 	}
 	o.say("%-34s %8s %8s %8s %8s %9s %6s", "GET /auth/me", "number", "p50 ms", "p99 ms", "max ms", "RSS MiB", "files")
 	look := func(name string) error {
-		took, err := p.latency(o.phase, cookies)
+		took, err := p.latency(tb.Context(), o.phase, cookies)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -50,7 +51,7 @@ func flood(tb testing.TB, o floodOptions) (ok bool, err error) {
 	if err := look("at rest"); err != nil {
 		return false, err
 	}
-	slow, err := startSlow(context.Background(), p.addr, o.slow)
+	slow, err := startSlow(tb.Context(), p.addr, o.slow)
 	defer slow.end()
 	if err != nil {
 		return false, err
@@ -63,7 +64,7 @@ func flood(tb testing.TB, o floodOptions) (ok bool, err error) {
 		if err := look(fmt.Sprintf("flood on %d connections", o.connections)); err != nil {
 			return err
 		}
-		again, err := startSlow(context.Background(), p.addr, o.slow)
+		again, err := startSlow(tb.Context(), p.addr, o.slow)
 		defer again.end()
 		if err != nil {
 			return err
@@ -104,8 +105,11 @@ func sum(m map[int]int) (n int) {
 
 // latency asks for /me at the pace of somebody who works, and returns how long each
 // answer took, in order.
-func (p *program) latency(length time.Duration, cookies []*http.Cookie) (took []time.Duration, err error) {
+func (p *program) latency(ctx context.Context, length time.Duration, cookies []*http.Cookie) (took []time.Duration, err error) {
 	for end := time.Now().Add(length); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		if ctx.Err() != nil {
+			return nil, errors.New("interrupted")
+		}
 		begin := time.Now()
 		status, _, err := p.send("GET", "/auth/me", nil, cookies)
 		if err != nil || status != 200 {

@@ -71,7 +71,7 @@ func TestFlood(t *testing.T) {
 		t.Fatal(err)
 	}
 	answers, err := p.besideFlood(64, func() error {
-		_, err := p.latency(time.Second, cookies)
+		_, err := p.latency(t.Context(), time.Second, cookies)
 		return err
 	})
 	if err != nil {

@@ -24,11 +24,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -69,7 +72,9 @@ func soakCommand(args []string) error {
 	case o.length <= 0 || o.rate <= 0 || o.speed <= 0 || o.samples < 8:
 		return errors.New("a soak takes a while, a rate, a speed, and eight samples or more")
 	}
-	tb := new(borrower)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	tb := &borrower{ctx: ctx}
 	defer tb.giveBack()
 	return tb.try(func() error {
 		if *isFlood {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -63,7 +64,7 @@ type run struct {
 // database, a folder, the provider.
 func soak(tb testing.TB, o options) (*result, error) {
 	r := &run{options: o, start: time.Date(2031, 5, 17, 9, 30, 0, 0, time.UTC),
-		transport: &http.Transport{MaxIdleConnsPerHost: 64}, outside: new(http.Transport)}
+		transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 20 * time.Second}, outside: new(http.Transport)}
 	dsn, err := database(tb, o.engine)
 	if err != nil {
 		return nil, err
@@ -75,6 +76,7 @@ func soak(tb testing.TB, o options) (*result, error) {
 		return nil, err
 	}
 	r.started = time.Now()
+	defer context.AfterFunc(tb.Context(), func() { r.giveUp(errors.New("interrupted")) })()
 	r.plan()
 	r.line.run()
 	res, err := r.finish()

@@ -128,6 +128,11 @@ func (p *process) await(ready chan struct{}) {
 func (l *timeline) run() {
 	pace := pace{speed: l.speed, virtual: l.now(), real: time.Now()}
 	for {
+		select {
+		case <-l.quit:
+			return
+		default:
+		}
 		w, wait, over := l.next(&pace)
 		switch {
 		case over:
