@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aegis-auth/aegis/store"
 )
@@ -126,6 +127,54 @@ func (w *world) checkFamilies(tb testing.TB, families map[string]*family) {
 			tb.Errorf("session %s: the token of generation %d that was handed out is not the live one", id, row.Generation)
 		case spent != "" && spent != string(row.PrevHash):
 			tb.Errorf("session %s: the token of generation %d that was handed out is not the one spent last", id, row.Generation-1)
+		}
+	}
+}
+
+// complaints counts errors in place of failing.
+type complaints struct {
+	testing.TB
+	n int
+}
+
+func (c *complaints) Helper()               {}
+func (c *complaints) Error(...any)          { c.n++ }
+func (c *complaints) Errorf(string, ...any) { c.n++ }
+
+// TestHandedTokensThatAreUnknown: the check finds a token that the store does not
+// know, one of another line, and one of a session that is gone.
+func TestHandedTokensThatAreUnknown(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(w *world, f *family, session string){
+		"nothing":                  nil,
+		"a live one that is not":   func(_ *world, f *family, _ string) { f.hashes[2] = "another" },
+		"a spent one that was not": func(_ *world, f *family, _ string) { f.hashes[1] = "another" },
+		"one of the future":        func(_ *world, f *family, _ string) { f.last = 3 },
+		"one of no session": func(w *world, f *family, session string) {
+			delete(w.handed.families, session)
+			w.handed.families[store.NewID(w.clock.now())] = f
+		},
+		"two of one generation": func(_ *world, f *family, _ string) { f.hashes[0] = "another" },
+	} {
+		w := newWorld(t, newMemory())
+		c := w.browser()
+		first := c.post("/register", obj{"email": "person@example.com", "password": password}).want(t, 201)
+		session := takeApart(t, c.jar[refreshCookie]).session
+		c.refresh().want(t, 200)
+		w.clock.advance(time.Minute)
+		c.refresh().want(t, 200)
+		want := 0
+		if spoil != nil {
+			want = 1
+			spoil(w, w.handed.families[session], session)
+		}
+		if w.handed.families[session] != nil {
+			w.handed.note(t, first) // once more
+		}
+		got := &complaints{TB: t}
+		w.checkAllHanded(got)
+		if got.n != want {
+			t.Errorf("%s: %d complaints, want %d", name, got.n, want)
 		}
 	}
 }
