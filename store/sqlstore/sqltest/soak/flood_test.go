@@ -33,8 +33,15 @@ func TestSlowClients(t *testing.T) {
 				}
 			}
 			sign := obj{"username": "owner@example.com", "password": "correct horse battery"}
-			if status, _, err := p.send("POST", "/auth/token", sign, nil); err != nil || status != 200 {
-				t.Errorf("POST /auth/token = %d, %v, want 200", status, err)
+			for {
+				status, _, err := p.send("POST", "/auth/token", sign, nil)
+				if err == nil && status == 503 {
+					continue // the machine is busy with other things, and says so
+				}
+				if err != nil || status != 200 {
+					t.Errorf("POST /auth/token = %d, %v, want 200", status, err)
+				}
+				break
 			}
 		})
 	}
