@@ -307,7 +307,11 @@ func (c *crowd) goHome() {
 	} else {
 		c.s.whole()
 	}
-	c.s.tb.Logf("%d refreshes succeeded, %d answers were 503, of those %d to rotations that were made; %d visits; "+
+	made := "some perhaps"
+	if c.direct != nil {
+		made = fmt.Sprint(c.lost.Load())
+	}
+	c.s.tb.Logf("%d refreshes succeeded, %d answers were 503, of those %s to rotations that were made; %d visits; "+
 		"%d reset links used up for nothing; %d times no answer came within the grace\n%s",
-		c.answers.Load(), c.s.denied.Load(), c.lost.Load(), c.visits.Load(), c.spent.Load(), c.late.Load(), c.s.summary())
+		c.answers.Load(), c.s.denied.Load(), made, c.visits.Load(), c.spent.Load(), c.late.Load(), c.s.summary())
 }
