@@ -51,7 +51,7 @@ func TestKilledAtACall(t *testing.T) {
 type killing struct {
 	*stage
 	reopened
-	cases, unheard int
+	tried, cases, unheard int
 }
 
 func newKilling(t *testing.T, e *sqltest.Engine) *killing {
@@ -98,6 +98,7 @@ func (k *killing) flow(t *testing.T, f flow, all bool) {
 func (k *killing) try(t *testing.T, f flow, n int, late bool) (calls int, killed bool) {
 	t.Helper()
 	k.tb = t
+	k.tried++
 	a := f.prepare(k.stage)
 	k.end()
 	k.must(k.store().Close())
@@ -143,7 +144,7 @@ func (k *killing) finish(t *testing.T) {
 		}
 	}
 	t.Logf("killed %d times, %d of them before the answer was written", k.cases, k.unheard)
-	if k.cases == 0 {
+	if k.cases == 0 && k.tried > 0 {
 		t.Error("no process was killed")
 	}
 }
