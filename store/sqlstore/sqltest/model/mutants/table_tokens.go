@@ -5,8 +5,6 @@ package main
 const (
 	refreshTests = "Beaten|Refresh|Replay|Judge|Grace|Conflict|Strict|Stampede|Session|SignOut|Logout|Junk|Sealed"
 	accountTests = "Alive|Redeemable|EndsTheSession|Matrix|Password|Verify|PreHijack|Logout|Revoke|Session|Reset|Register|LeavesTheLink"
-	oauthTests   = "OAuth|Flow|DecideLink"
-	limitTests   = "Limit|Lock|Guess|Rate|Refund|Device|FailedSignIns|Take"
 )
 
 // tokenMutants weaken access tokens and how they are read.
