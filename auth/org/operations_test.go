@@ -115,3 +115,24 @@ func TestInviteIsAcceptedByItsAddress(t *testing.T) {
 		t.Errorf("Accept(who was invited) = %v, %v, want a member", m, err)
 	}
 }
+
+// TestInvitesAreOfTheirOrganization: an owner elsewhere, who knows the number of an
+// invitation, can neither withdraw it nor send it again.
+func TestInvitesAreOfTheirOrganization(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	owner := w.people["outsider"].ID
+	foreign, err := w.orgs.Create(t.Context(), owner, "Foreign", "foreign", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.orgs.RevokeInvite(t.Context(), owner, foreign.ID, w.invite.ID); !errors.Is(err, auth.ErrNotFound) {
+		t.Errorf("RevokeInvite(of another organization) = %v, want %v", err, auth.ErrNotFound)
+	}
+	if i, err := w.orgs.ResendInvite(t.Context(), owner, foreign.ID, w.invite.ID); !errors.Is(err, auth.ErrNotFound) {
+		t.Errorf("ResendInvite(of another organization) = %v, %v, want %v", i, err, auth.ErrNotFound)
+	}
+	if _, err := w.orgs.Peek(t.Context(), w.token); err != nil {
+		t.Errorf("Peek(the invitation afterwards) = %v, want nil", err)
+	}
+}

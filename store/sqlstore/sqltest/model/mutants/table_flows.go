@@ -180,7 +180,7 @@ var orgMutants = []mutant{
 	{"an invitation outlives its inviter", "auth/org/invites.go",
 		"if inviter == nil || !o.DeletedAt.IsZero() || !mayChange(inviter.Role, \"\", i.Role) {", "if !o.DeletedAt.IsZero() {", "./auth/org", "Invite"},
 	{"an invitation of another organization is withdrawn", "auth/org/invites.go",
-		"(i.OrgID != orgID || i.Status != store.InvitePending)", "i.Status != store.InvitePending", "./auth/org", "Foreign|Matrix|Invite"},
+		"(i.OrgID != orgID || i.Status != store.InvitePending)", "i.Status != store.InvitePending", "./auth/org", "OfTheirOrganization"},
 	{"an invitation has no end", "auth/org/invites.go",
 		"err == nil && !i.Open(s.auth.Now()) {\n\t\treturn nil, ErrInvalidToken", "err == nil && i.ID == \"\" {\n\t\treturn nil, ErrInvalidToken", "./auth/org", "Invite"},
 }
