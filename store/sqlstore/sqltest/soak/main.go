@@ -58,7 +58,7 @@ func soakCommand(args []string) error {
 	isFlood := flags.Bool("flood", false, "measure a flood and slow clients instead")
 	flags.IntVar(&f.connections, "connections", 64, "`number` of connections of the flood")
 	flags.IntVar(&f.slow, "slow", 500, "`number` of slow clients beside it")
-	flags.IntVar(&f.cost, "cost", 12, "of bcrypt, for the `flood`")
+	flags.IntVar(&f.cost, "cost", 12, "`cost` of bcrypt in the flood")
 	flags.StringVar(&o.profile, "profile", "", "`folder` to write profiles of the heap to")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
