@@ -90,6 +90,38 @@ func (b *browser) copied() *browser {
 
 // request makes a request with the cookies there are now.
 func (b *browser) request(method, path string, body any) *http.Request {
+	req := b.bare(method, path, body)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.dress(req)
+	return req
+}
+
+// dress adds the cookies. The caller holds b.mu.
+func (b *browser) dress(req *http.Request) {
+	for name, value := range b.jar {
+		req.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+}
+
+// dressForRefresh is dress, if a refresh is needed. A tab that decides, and then
+// sends what another tab has just been given, rotates twice in a moment; if the
+// answers to the two come in the other order, the jar keeps a token that is spent.
+// The library's own script has a lock against that, and here it is decided and sent
+// at once. It returns the token that is sent.
+func (b *browser) dressForRefresh(req *http.Request, anyway bool) (sent string, needed bool) {
+	now := b.run.line.now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !anyway && b.in && now.Before(b.good) {
+		return "", false
+	}
+	b.dress(req)
+	return b.jar[refreshCookie], true
+}
+
+// bare makes a request without cookies.
+func (b *browser) bare(method, path string, body any) *http.Request {
 	var content io.Reader
 	contentType := ""
 	switch v := body.(type) {
@@ -112,11 +144,6 @@ func (b *browser) request(method, path string, body any) *http.Request {
 	req.Header.Set("Sec-Fetch-Site", "same-origin")
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for name, value := range b.jar {
-		req.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	return req
 }
@@ -154,6 +181,9 @@ func (b *browser) keep(a *answer) {
 		if c.MaxAge < 0 {
 			delete(b.jar, c.Name)
 			continue
+		}
+		if c.Name == refreshCookie && older(c.Value, b.jar[c.Name]) {
+			b.run.wrong("an older refresh token came after a newer one")
 		}
 		b.jar[c.Name] = c.Value
 		switch c.Name {
@@ -221,6 +251,20 @@ func (b *browser) token() string {
 	return b.jar[refreshCookie]
 }
 
+// older reports whether a refresh token is of an earlier generation than another one
+// of the same session: see the format in package auth.
+func older(raw, than string) bool {
+	var parts [2][]byte
+	for i, text := range []string{raw, than} {
+		data, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(text, "art1_"))
+		if err != nil || len(data) < 20 {
+			return false
+		}
+		parts[i] = data[:20]
+	}
+	return bytes.Equal(parts[0][:16], parts[1][:16]) && bytes.Compare(parts[0], parts[1]) < 0
+}
+
 // sessionID reads the ID of the session from the access token.
 func (b *browser) sessionID() string {
 	b.mu.Lock()
@@ -265,10 +309,17 @@ func (b *browser) chooseFate() fate {
 
 // refresh exchanges the refresh token, as a tab does that finds its access token
 // over. It does not return if the session has ended.
-func (b *browser) refresh(p *process) {
+func (b *browser) refresh(p *process) { b.exchange(p, false) }
+
+// exchange is refresh, even while the access token is good if that is wanted.
+func (b *browser) exchange(p *process, anyway bool) {
 	r := b.run
 	for range 50 {
-		req, sent := b.request("POST", "/auth/refresh", nil), b.token()
+		req := b.bare("POST", "/auth/refresh", nil)
+		sent, needed := b.dressForRefresh(req, anyway)
+		if !needed { // another tab was luckier
+			return
+		}
 		r.refreshes.Add(1)
 		switch b.chooseFate() {
 		case hungUp:
@@ -299,9 +350,7 @@ func (b *browser) refresh(p *process) {
 				runtime.Goexit()
 			}
 		}
-		if b.token() != sent { // another tab was luckier
-			return
-		}
+		anyway = anyway && b.token() == sent
 	}
 	r.wrong("50 refreshes did not help")
 	runtime.Goexit()

@@ -98,7 +98,7 @@ func (r *run) changePassword(p *process, b *browser) {
 	u.password = next
 	b.othersEnded("a change of the password")
 	b.look(p)
-	b.refresh(p)
+	b.exchange(p, true)
 	b.look(p)
 }
 

@@ -13,7 +13,7 @@ func (r *run) theft(p *process) {
 	owner := u.browsers[0]
 	for range mathrand.IntN(4) {
 		p.between(time.Minute, time.Hour)
-		owner.refresh(p)
+		owner.exchange(p, true)
 	}
 	thief := owner.copied()
 	thief.ua = owner.ua
