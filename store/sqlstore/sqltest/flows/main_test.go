@@ -17,6 +17,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/aegis-auth/aegis/store"
 	"github.com/aegis-auth/aegis/store/memstore"
@@ -62,7 +63,13 @@ func eachStore(t *testing.T, f func(t *testing.T, st store.Store)) {
 		t.Parallel()
 		f(t, newMemory())
 	})
-	eachEngine(t, func(t *testing.T, e *sqltest.Engine) { f(t, e.Open(t, sqlstore.Config{})) })
+	eachEngine(t, func(t *testing.T, e *sqltest.Engine) {
+		var c sqlstore.Config
+		if e.Dialect == sqlstore.SQLite {
+			c.QueryTimeout = time.Minute // hundreds of requests at once wait their turn, however slow the disk is
+		}
+		f(t, e.Open(t, c))
+	})
 }
 
 // eachEngine runs f as a subtest for every database.

@@ -68,7 +68,7 @@ func (c *client) session(t *testing.T) string {
 // same cookie goes through when the trouble is over.
 func TestRefreshWithABrokenDatabase(t *testing.T) {
 	t.Parallel()
-	c := sqlstore.Config{QueryTimeout: 250 * time.Millisecond}
+	c := sqlstore.Config{QueryTimeout: 800 * time.Millisecond} // long for a disk that is busy, short for calls that hang
 	eachDatabase(t, c, func(t *testing.T, d *database) {
 		w := newWorld(t, d)
 		b := w.register()

@@ -15,7 +15,8 @@ import (
 // its own to one database, the same secret, and nothing else in common.
 func nodes(t *testing.T, e *sqltest.Engine, change ...func(*auth.Config)) (a, b *world) {
 	t.Helper()
-	c := sqlstore.Config{Prefix: sqltest.Prefix(), MaxConns: 6}
+	// Hundreds of requests at once wait their turn, however slow the disk is.
+	c := sqlstore.Config{Prefix: sqltest.Prefix(), MaxConns: 6, QueryTimeout: time.Minute}
 	dsn := e.DSN(t)
 	open := func() *sqlstore.Store {
 		s, err := sqlstore.Open(e.Driver, dsn, c)
