@@ -61,7 +61,7 @@ func say(c net.Conn, r *bufio.Reader, texts ...string) (lines []string) {
 	return lines
 }
 
-func impatient(c *auth.SMTPConfig) { c.StepTimeout = 50 * time.Millisecond }
+func impatient(c *auth.SMTPConfig) { c.StepTimeout = 300 * time.Millisecond }
 
 func TestConnectionDropped(t *testing.T) {
 	t.Parallel()
