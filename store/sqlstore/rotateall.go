@@ -4,23 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"math/bits"
 	"slices"
 	"strings"
 
 	"github.com/aegis-auth/aegis/store"
 )
-
-// rotateGroups are the statements of [rotateAllText], for 1, 2, 4 … maxConvoy
-// rotations: there are few of them, so that each is prepared once.
-type rotateGroups [8]*stmt
-
-func (h *handle) rotateGroups() (g rotateGroups) {
-	for i := range g {
-		g[i] = h.stmt(rotateAllText(1 << i))
-	}
-	return g
-}
 
 // rotateAllText is [rotateText] for n rotations in PostgreSQL. A row that several
 // of them would exchange is exchanged once.
@@ -35,19 +23,6 @@ func rotateAllText(n int) string {
 		" RETURNING s.id, s.hash, " + columns("s", rotatedColumns)
 }
 
-// forAll returns the statement for the rotations of list and its values, the last
-// rotation repeated to fill up.
-func (t *SessionTable) forAll(list []*rotation) (*stmt, []any) {
-	i := bits.Len(uint(len(list) - 1))
-	args := make([]any, 0, 8<<i)
-	for n := range 1 << i {
-		r := list[min(n, len(list)-1)].r
-		args = append(args, r.SessionID, notNull(r.Old), notNull(r.New), orNull(r.Sealed),
-			micros(r.Now), micros(r.ExpiresAt), r.UserAgent, r.IP)
-	}
-	return t.groups[i], args
-}
-
 // exchangeEach is [SessionTable.exchange] for many, in turn.
 func (t *SessionTable) exchangeEach(ctx context.Context, c conn, list []*rotation) error {
 	for _, w := range list {
@@ -59,13 +34,24 @@ func (t *SessionTable) exchangeEach(ctx context.Context, c conn, list []*rotatio
 	return nil
 }
 
+// rotateAllArgs are the values of [rotateAllText] for list.
+func rotateAllArgs(list []*rotation) []any {
+	args := make([]any, 0, 8*len(list))
+	for _, w := range list {
+		r := w.r
+		args = append(args, r.SessionID, notNull(r.Old), notNull(r.New), orNull(r.Sealed),
+			micros(r.Now), micros(r.ExpiresAt), r.UserAgent, r.IP)
+	}
+	return args
+}
+
 // exchangeAll is exchangeEach in one statement, and one more for each that is
 // beaten.
 func (t *SessionTable) exchangeAll(ctx context.Context, c conn, list []*rotation) error {
 	// All who lock several rows lock them in the same order.
 	slices.SortStableFunc(list, func(a, b *rotation) int { return strings.Compare(a.r.SessionID, b.r.SessionID) })
-	group, args := t.forAll(list)
-	rows, err := all(ctx, c, group, scanRotatedOne, args...)
+	group := filledUp(list)
+	rows, err := all(ctx, c, t.h.madeStmt(rotateAllText(len(group))), scanRotatedOne, rotateAllArgs(group)...)
 	if err != nil {
 		return err
 	}

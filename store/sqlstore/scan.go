@@ -174,19 +174,14 @@ func pageLimit(n int) int {
 // maxGroup is how many values go into one statement.
 const maxGroup = 256
 
-// inGroups hands f the values in groups of a size that is a power of two, at most
-// maxGroup, the last one filled up by repeating a value: lists of any length make
-// do with nine statements.
+// inGroups hands f the values in groups of at most maxGroup, the last one filled
+// up: lists of any length make do with nine statements.
 func inGroups(values []string, f func(group []any) error) error {
 	for len(values) > 0 {
 		n := min(len(values), maxGroup)
-		size := 1
-		for size < n {
-			size *= 2
-		}
-		group := make([]any, size)
-		for i := range group {
-			group[i] = values[min(i, n-1)]
+		var group []any
+		for _, v := range filledUp(values[:n]) {
+			group = append(group, v)
 		}
 		if err := f(group); err != nil {
 			return err
@@ -194,4 +189,14 @@ func inGroups(values []string, f func(group []any) error) error {
 		values = values[n:]
 	}
 	return nil
+}
+
+// filledUp returns a copy of list, which is not empty, with its last value repeated
+// until their number is a power of two: statements for lists come in few sizes.
+func filledUp[T any](list []T) []T {
+	full := slices.Clone(list)
+	for len(full)&(len(full)-1) != 0 {
+		full = append(full, list[len(list)-1])
+	}
+	return full
 }

@@ -14,7 +14,6 @@ import (
 type SessionTable struct {
 	h      *handle
 	convoy convoy
-	groups rotateGroups
 	known  known
 
 	insert, byID, rotate, renew, exists, list, revoke, revokeAll, forget *stmt
@@ -60,9 +59,6 @@ func newSessionTable(h *handle) *SessionTable {
 	}
 	t.rotate = h.stmt(rotateText(h.d))
 	t.convoy.t, t.convoy.lanes = t, h.d.lanes(h.db.Stats().MaxOpenConnections)
-	if h.d == Postgres {
-		t.groups = h.rotateGroups()
-	}
 	return t
 }
 
