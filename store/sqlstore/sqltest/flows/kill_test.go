@@ -20,7 +20,7 @@ import (
 func TestKilledServer(t *testing.T) {
 	kills := number(t, "AEGIS_KILLS", 3)
 	p := newProgram(t, "REFRESH_REUSE_GRACE_SECONDS=60")
-	p.start()
+	p.Start()
 	var refreshed, unanswered atomic.Int64
 	stop := make(chan struct{})
 	var done sync.WaitGroup
@@ -60,8 +60,8 @@ func TestKilledServer(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(rand.N(100 * time.Millisecond))
-		p.kill()
-		p.start()
+		p.Kill()
+		p.Start()
 	}
 	close(stop)
 	done.Wait()
@@ -72,10 +72,10 @@ func TestKilledServer(t *testing.T) {
 		}
 	}
 	t.Logf("%d refreshes answered and %d not, with %d kills", refreshed.Load(), unanswered.Load(), kills)
-	if code := p.terminate(); code != 0 {
-		t.Errorf("after SIGTERM the server exits with %d, want 0:\n%s", code, &p.log)
+	if code := p.Terminate(); code != 0 {
+		t.Errorf("after SIGTERM the server exits with %d, want 0:\n%s", code, &p.Log)
 	}
-	checkFile(t, p.database())
+	checkFile(t, p.Database)
 }
 
 // checkFile checks a database that the server left behind.
@@ -98,7 +98,7 @@ func checkFile(t *testing.T, file string) {
 // answered, no further one is taken, and the server exits with 0.
 func TestTerminatedServer(t *testing.T) {
 	p := newProgram(t)
-	p.start()
+	p.Start()
 	const email = "somebody@example.com"
 	r, err := p.post(http.DefaultClient, "/auth/register", obj{"email": email, "password": password}, nil)
 	if err != nil || r.status != 201 {
@@ -125,10 +125,10 @@ func TestTerminatedServer(t *testing.T) {
 		})
 	}
 	sent.Wait()
-	code := p.terminate()
+	code := p.Terminate()
 	done.Wait()
 	if code != 0 {
-		t.Errorf("after SIGTERM the server exits with %d, want 0:\n%s", code, &p.log)
+		t.Errorf("after SIGTERM the server exits with %d, want 0:\n%s", code, &p.Log)
 	}
 	if fine.Load() == 0 {
 		t.Error("no sign-in under way succeeded")
@@ -137,7 +137,7 @@ func TestTerminatedServer(t *testing.T) {
 	if _, err := p.post(http.DefaultClient, "/auth/token", obj{}, nil); err == nil {
 		t.Error("the server still answers")
 	}
-	checkFile(t, p.database())
+	checkFile(t, p.Database)
 }
 
 // notedTransport sends one request on a connection of its own, and tells when the

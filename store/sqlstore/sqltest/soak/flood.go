@@ -51,7 +51,7 @@ func flood(tb testing.TB, o floodOptions) (ok bool, err error) {
 	if err := look("at rest"); err != nil {
 		return false, err
 	}
-	slow, err := startSlow(tb.Context(), p.addr, o.slow)
+	slow, err := startSlow(tb.Context(), p.Addr, o.slow)
 	defer slow.end()
 	if err != nil {
 		return false, err
@@ -64,7 +64,7 @@ func flood(tb testing.TB, o floodOptions) (ok bool, err error) {
 		if err := look(fmt.Sprintf("flood on %d connections", o.connections)); err != nil {
 			return err
 		}
-		again, err := startSlow(tb.Context(), p.addr, o.slow)
+		again, err := startSlow(tb.Context(), p.Addr, o.slow)
 		defer again.end()
 		if err != nil {
 			return err
@@ -77,7 +77,7 @@ func flood(tb testing.TB, o floodOptions) (ok bool, err error) {
 	return p.floodVerdict(o, slow, answers), nil
 }
 
-func (p *program) floodVerdict(o floodOptions, slow *slowClients, answers map[int]int) bool {
+func (p program) floodVerdict(o floodOptions, slow *slowClients, answers map[int]int) bool {
 	_, peak := memoryOf(p.process())
 	list := []finding{
 		{peak <= memoryLimit, fmt.Sprintf("the server had %.1f MiB of memory at most, of %d", float64(peak)/mib, memoryLimit/mib)},
@@ -105,7 +105,7 @@ func sum(m map[int]int) (n int) {
 
 // latency asks for /me at the pace of somebody who works, and returns how long each
 // answer took, in order.
-func (p *program) latency(ctx context.Context, length time.Duration, cookies []*http.Cookie) (took []time.Duration, err error) {
+func (p program) latency(ctx context.Context, length time.Duration, cookies []*http.Cookie) (took []time.Duration, err error) {
 	for end := time.Now().Add(length); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if ctx.Err() != nil {
 			return nil, errors.New("interrupted")
@@ -124,7 +124,7 @@ func (p *program) latency(ctx context.Context, length time.Duration, cookies []*
 // besideFlood runs f while connections sign in with wrong passwords as fast as they
 // are answered; those told to come later wait for 10 ms and not for the second they
 // are asked for. It returns how often each status was answered, 0 for none.
-func (p *program) besideFlood(connections int, f func() error) (map[int]int, error) {
+func (p program) besideFlood(connections int, f func() error) (map[int]int, error) {
 	var mu sync.Mutex
 	answers := make(map[int]int)
 	stop := make(chan struct{})

@@ -19,7 +19,7 @@ func TestSlowClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slow, err := startSlow(t.Context(), p.addr, 500)
+	slow, err := startSlow(t.Context(), p.Addr, 500)
 	defer slow.end()
 	if err != nil {
 		t.Fatal(err)
