@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/aegis-auth/aegis/auth"
 	"github.com/aegis-auth/aegis/store"
+	"github.com/aegis-auth/aegis/store/sqlstore/sqltest"
 )
 
 const (
@@ -273,17 +273,8 @@ const (
 // becomes JSON.
 func (c *client) request(method, path string, body any) *http.Request {
 	c.w.tb.Helper()
-	var r io.Reader
-	contentType := ""
-	switch b := body.(type) {
-	case nil:
-	case url.Values:
-		r, contentType = strings.NewReader(b.Encode()), "application/x-www-form-urlencoded"
-	default:
-		data, err := json.Marshal(b)
-		c.w.must(err)
-		r, contentType = strings.NewReader(string(data)), "application/json"
-	}
+	r, contentType, err := sqltest.Body(body)
+	c.w.must(err)
 	ctx := c.w.ctx
 	if ctx == nil {
 		ctx = c.w.tb.Context()

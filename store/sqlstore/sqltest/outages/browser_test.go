@@ -1,10 +1,8 @@
 package outages_test
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -18,6 +16,7 @@ import (
 	"time"
 
 	"github.com/aegis-auth/aegis/store"
+	"github.com/aegis-auth/aegis/store/sqlstore/sqltest"
 )
 
 const (
@@ -62,18 +61,9 @@ func (b *browser) send(method, path string, body any) (*answer, error) {
 }
 
 func (b *browser) sendTo(s *site, method, path string, body any) (*answer, error) {
-	var r io.Reader
-	contentType := ""
-	switch v := body.(type) {
-	case nil:
-	case url.Values:
-		r, contentType = strings.NewReader(v.Encode()), "application/x-www-form-urlencoded"
-	default:
-		data, err := json.Marshal(v)
-		if err != nil {
-			return nil, err
-		}
-		r, contentType = bytes.NewReader(data), "application/json"
+	r, contentType, err := sqltest.Body(body)
+	if err != nil {
+		return nil, err
 	}
 	req, err := http.NewRequest(method, s.front.URL+"/auth"+path, r)
 	if err != nil {

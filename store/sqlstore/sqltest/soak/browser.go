@@ -11,11 +11,12 @@ import (
 	mathrand "math/rand/v2"
 	"net"
 	"net/http"
-	"net/url"
 	"runtime"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/aegis-auth/aegis/store/sqlstore/sqltest"
 )
 
 const (
@@ -122,18 +123,9 @@ func (b *browser) dressForRefresh(req *http.Request, anyway bool) (sent string, 
 
 // bare makes a request without cookies.
 func (b *browser) bare(method, path string, body any) *http.Request {
-	var content io.Reader
-	contentType := ""
-	switch v := body.(type) {
-	case nil:
-	case url.Values:
-		content, contentType = strings.NewReader(v.Encode()), "application/x-www-form-urlencoded"
-	default:
-		data, err := json.Marshal(v)
-		if err != nil {
-			panic(err)
-		}
-		content, contentType = bytes.NewReader(data), "application/json"
+	content, contentType, err := sqltest.Body(body)
+	if err != nil {
+		panic(err)
 	}
 	req, err := http.NewRequest(method, "http://"+b.run.server.addr+path, content)
 	if err != nil {
