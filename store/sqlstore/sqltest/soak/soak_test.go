@@ -23,7 +23,7 @@ func TestSoak(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			res, err := soak(t, options{
-				engine: engine, virtual: 3 * 24 * time.Hour, rate: 2000. / (3 * 24 * 3600), samples: 12,
+				engine: engine, virtual: 3 * 24 * time.Hour, rate: 2000. / (3 * 24 * 3600), samples: 48,
 				prune: time.Hour, say: t.Logf,
 			})
 			if err != nil {
